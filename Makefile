@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+# What people type.  "make" alone prints this help:
+#
+#H kheaders: the running kernel carries its headers and build files at
+#H /sys/kernel/kheaders.tar.xz
+#H
+#H   make demo        show the whole way in a virtual machine, on a bare Debian 12
+#H   make check       install what the tests need, then run them
+#H
+#H   make KDIR=DIR    build kheaders.ko for the kernel whose build tree is DIR
+#H   make module      the same for the running kernel
+#H   make pack OUT=FILE [KDIR=DIR]
+#H                    only pack the archive
+#H   make lint        the quick checks alone
+#H   make clean       remove what was built
+#H
+#H   CONTENT=full     what "make M=" needs (default); CONTENT=headers: for tracing
+#H   BUILDDIR=DIR     where to build; build/ if not given
+#H   KHEADERS_CACHE=DIR
+#H                    where demo and check keep kernels; ~/.cache/kheaders if not
+#H                    given
+
+KDIR ?= /lib/modules/$(shell uname -r)/build
+CONTENT ?= full
+BUILDDIR ?= build
+HOSTCC ?= cc
+
+out := $(abspath $(BUILDDIR))
+sources := $(addprefix $(CURDIR)/kheaders/,Kbuild kheaders_sysfs.c kheaders_data.S) \
+	$(CURDIR)/scripts/strip_comments.c
+
+# A kernel tree was named: what is wanted is the module for it.
+.DEFAULT_GOAL := $(if $(filter command%,$(origin KDIR) $(origin CONTENT)),module,help)
+
+.PHONY: help
+help:
+	@sed -n 's/^#H \{0,1\}//p' Makefile
+
+.PHONY: module
+module: kdir
+	@mkdir -p $(out) && ln -sf $(sources) $(out)
+	@case "$(KDIR)" in \
+	*[[:space:]]*) scripts/unpack_kdir.sh "$(KDIR)" $(out)/kdir ;; \
+	*) rm -rf $(out)/kdir && ln -s "$$(realpath "$(KDIR)")" $(out)/kdir ;; \
+	esac
+	$(MAKE) -C $(out)/kdir M=$(out) CONFIG_KHEADERS_SYSFS=m \
+		KHEADERS_CONTENT=$(CONTENT) modules
+
+.PHONY: kdir
+kdir:
+	@test -e "$(KDIR)/include/config/auto.conf" || { \
+		echo "make: $(KDIR): no kernel build tree there; install the headers of that kernel (on Debian: apt install linux-headers-$(shell uname -r)) or give another with KDIR=DIR" >&2; \
+		exit 1; }
+
+.PHONY: pack
+pack: kdir $(out)/strip_comments
+	@test -n "$(OUT)" || { \
+		echo "make: OUT: not set; say where the archive goes with OUT=FILE" >&2; \
+		exit 2; }
+	STRIP_COMMENTS=$(out)/strip_comments scripts/pack_headers.sh \
+		-b "$(KDIR)" -c $(CONTENT) -o "$(OUT)"
+
+$(out)/strip_comments: scripts/strip_comments.c
+	@mkdir -p $(out)
+	$(HOSTCC) -O2 -Wall -Wextra -Werror -o $@ $<
+
+.PHONY: demo
+demo:
+	@vm/demo
+
+.PHONY: clean
+clean:
+	rm -rf $(out)

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Show the archive of this kernel's headers as /sys/kernel/kheaders.tar.xz.
+ *
+ * The archive is made at build time by scripts/pack_headers.sh; see
+ * Documentation/ABI/testing/sysfs-kernel-kheaders.
+ */
+
+#include <linux/init.h>
+#include <linux/kernel.h>
+#include <linux/kobject.h>
+#include <linux/module.h>
+#include <linux/string.h>
+#include <linux/sysfs.h>
+
+/* Between the markers in kheaders_data.S. */
+extern const char kheaders_data[];
+extern const char kheaders_data_end[];
+
+/*
+ * __BIN_ATTR_SIMPLE_RO came with 34f7b36ad5e8 ("sysfs: Add sysfs_bin_attr_simple_read()
+ * helper") in 6.10.  Kernels that have it may want a const attribute in the read
+ * callback, which only the kernel's own helper gets right everywhere.
+ */
+#ifndef __BIN_ATTR_SIMPLE_RO
+static ssize_t kheaders_read(struct file *file, struct kobject *kobj,
+			     struct bin_attribute *attr,
+			     char *buf, loff_t off, size_t count)
+{
+	/* sysfs has cut @off and @count to attr->size */
+	memcpy(buf, attr->private + off, count);
+	return count;
+}
+
+#define __BIN_ATTR_SIMPLE_RO(_name, _mode) {				\
+	.attr	= { .name = __stringify(_name), .mode = _mode },	\
+	.read	= kheaders_read,					\
+}
+#endif
+
+static struct bin_attribute kheaders_attr __ro_after_init =
+	__BIN_ATTR_SIMPLE_RO(kheaders.tar.xz, 0444);
+
+/* Look before: sysfs answers a taken name with a stack trace. */
+static bool __init kheaders_name_taken(void)
+{
+	struct kernfs_node *kn;
+
+	kn = sysfs_get_dirent(kernel_kobj->sd, kheaders_attr.attr.name);
+	sysfs_put(kn);
+	return kn;
+}
+
+static int __init kheaders_init(void)
+{
+	if (kheaders_name_taken()) {
+		pr_err("kheaders: /sys/kernel/%s: already there, is another kheaders module loaded or CONFIG_IKHEADERS built in?\n",
+		       kheaders_attr.attr.name);
+		return -EEXIST;
+	}
+	kheaders_attr.private = (void *)kheaders_data;
+	kheaders_attr.size = kheaders_data_end - kheaders_data;
+	return sysfs_create_bin_file(kernel_kobj, &kheaders_attr);
+}
+
+static void __exit kheaders_exit(void)
+{
+	sysfs_remove_bin_file(kernel_kobj, &kheaders_attr);
+}
+
+module_init(kheaders_init);
+module_exit(kheaders_exit);
+
+MODULE_LICENSE("GPL");
+MODULE_AUTHOR("The kheaders authors");
+MODULE_DESCRIPTION("The running kernel's headers and build files in sysfs");

@@ -1,0 +1,335 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# Pack the headers and build files of a kernel tree into kheaders.tar.xz.
+#
+#/ Usage: pack_headers.sh [options] -b DIR -o FILE
+#/        pack_headers.sh [options] -b DIR -l
+#/
+#/ Pack what scripts/kheaders.list names into FILE, a tar.xz.  FILE is replaced
+#/ at the very end; if anything fails it stays as it was.
+#/
+#/   -b DIR      build tree: where .config and Module.symvers are
+#/   -s DIR      source tree; found by the build tree's Makefile if not given
+#/   -a ARCH     folder of the architecture below arch/; found if not given
+#/   -c CONTENT  full (default): what "make M=" needs; headers: for tracing only
+#/   -k          keep the comments in the headers
+#/   -o FILE     the archive to write
+#/   -l          write the list of what would be packed to standard output, a
+#/               line each: tree, name, size in bytes, time of last change
+#/   -h          print this text
+#/
+#/ Environment:
+#/   STRIP_COMMENTS          the program made from scripts/strip_comments.c
+#/   TAR, XZ                 GNU tar and xz, if they go by other names
+#/   KBUILD_BUILD_TIMESTAMP  a date for the members, as "date -d" reads it
+#/   SOURCE_DATE_EPOCH       the same in seconds since 1970
+#/
+#/ Exit status: 0 done, 1 failed (the message names the step), 2 misuse.
+
+set -eu
+export LC_ALL=C
+umask 022
+
+prog=pack_headers
+here=$(dirname "$0")
+content=full
+keep=
+src=
+obj=
+arch=
+out=
+list_only=
+tmp=
+tab=$(printf '\t')
+
+usage() {
+	sed -n 's,^#/ \{0,1\},,p' "$0"
+}
+
+# die OBJECT MESSAGE
+die() {
+	printf '%s: %s: %s\n' "$prog" "$1" "$2" >&2
+	exit 1
+}
+
+misuse() {
+	printf '%s: %s: %s\n' "$prog" "$1" "$2" >&2
+	usage >&2
+	exit 2
+}
+
+# step NAME COMMAND...: run a command that must not fail
+step() {
+	name=$1
+	shift
+	"$@" || die "$name" "failed with status $?; nothing was written"
+}
+
+# A build tree made with O=, and Debian's linux-headers, hold no Makefile but one
+# line that includes the source tree's.
+find_source_tree() {
+	[ -n "$src" ] && return
+	src=$(sed -n 's,^include \(/.*\)/Makefile$,\1,p' "$obj/Makefile" | tail -n 1)
+	[ -n "$src" ] || src=$obj
+}
+
+# The only arch/*/include/generated is that of the build; um has x86's as well.
+find_arch() {
+	[ -n "$arch" ] && return
+	for dir in "$obj"/arch/*/include/generated; do
+		[ -d "$dir" ] || continue
+		name=${dir#"$obj/arch/"}
+		name=${name%%/*}
+		[ "$name" = um ] && arch=um && return
+		[ -z "$arch" ] ||
+			die "$obj" "built for both $arch and $name; say which with -a"
+		arch=$name
+	done
+	[ -n "$arch" ] ||
+		die "$obj" "no arch/*/include/generated; run 'make modules_prepare' in it"
+}
+
+check_trees() {
+	[ -d "$obj" ] || die "$obj" "no such folder; give the kernel's build tree"
+	[ -f "$obj/include/config/auto.conf" ] ||
+		die "$obj" "not a built kernel tree: no include/config/auto.conf"
+	[ -f "$obj/Makefile" ] || die "$obj" "not a kernel tree: no Makefile"
+	find_source_tree
+	[ -d "$src/include/linux" ] ||
+		die "$src" "not a kernel source tree: no include/linux"
+	find_arch
+}
+
+# Turn the content list into lines "tree rule regex path" that count here.
+write_rules() {
+	archs=$arch
+	[ "$arch" != um ] || archs='um x86'
+	awk -v content="$content" -v archs="$archs" '
+	function regex(path) {
+		gsub(/[.+?(){}^$|\\[]/, "\\\\&", path)
+		gsub(/\*\*/, "\001", path)
+		gsub(/\*/, "[^/]*", path)
+		gsub(/\001/, ".*", path)
+		return "^" path "$"
+	}
+	function counts(condition, n, i, option, any) {
+		n = split(condition, option, "|")
+		for (i = 1; i <= n; i++)
+			any = any || (sub(/^!/, "", option[i]) ? \
+				!(option[i] in set) : option[i] in set)
+		return !n || any
+	}
+	FNR == NR {
+		if (sub(/=.*/, ""))
+			set[$0]
+		next
+	}
+	/^#/ || NF == 0 { next }
+	NF < 4 || NF > 5 || $1 !~ /^(headers|full)$/ || $2 !~ /^(src|obj)$/ ||
+	$3 !~ /^(must|may|never)$/ {
+		print FILENAME ":" FNR ": not a line of the content list" | "cat 1>&2"
+		exit 1
+	}
+	($1 == "headers" || content == "full") && counts($5) {
+		n = $4 ~ /@ARCH@/ ? split(archs, arch, " ") : 1
+		for (i = 1; i <= n; i++) {
+			path = $4
+			gsub(/@ARCH@/, arch[i], path)
+			print $2 "\t" $3 "\t" regex(path) "\t" path
+		}
+	}' "$obj/include/config/auto.conf" "$here/kheaders.list" > "$tmp/rules" ||
+		die kheaders.list "cannot be read"
+}
+
+# Print the files of tree $1, which is folder $2, that a rule may be about: all
+# those below a folder for paths with "**", else those in it.
+find_files() {
+	awk -F '\t' -v tree="$1" '
+	$1 == tree && $2 != "never" {
+		depth = $4 ~ /\*\*/ ? "deep" : "flat"
+		sub(/\/[^\/]*\*.*/, "", $4)
+		print depth "\t" $4
+	}' "$tmp/rules" > "$tmp/places.all" || die awk "failed"
+	sort -u "$tmp/places.all" > "$tmp/places" || die sort "failed"
+	find_at deep "$1" "$2" -type f
+	find_at flat "$1" "$2" -maxdepth 1 -type f
+}
+
+# find_at DEPTH TREE FOLDER TEST...
+find_at() {
+	depth=$1
+	tree=$2
+	dir=$3
+	shift 3
+	tests=$*
+	set --
+	last=/
+	while IFS=$tab read -r kind place; do
+		# leave out what lies below another place, or is not there
+		case $kind/$place in
+		"$depth/$last"/*) continue ;;
+		"$depth"/*) ;;
+		*) continue ;;
+		esac
+		[ -e "$dir/$place" ] || continue
+		[ "$depth" = flat ] || last=$place
+		set -- "$@" "$place"
+	done < "$tmp/places"
+	[ $# -gt 0 ] || return 0
+	# -L: what links stand for is packed, never a link
+	# shellcheck disable=SC2086	# tests are words of ours
+	( cd "$dir" && find -L "$@" $tests \
+		-printf "$tree\t%p\t%s\t%T@\t.\n" ) >> "$tmp/found.$tree" ||
+		die "$dir" "find failed; nothing was written"
+}
+
+# Choose from what was found; where both trees have a file, the build tree's.
+choose_files() {
+	rm -f "$tmp/found.src" "$tmp/found.obj"
+	find_files src "$src"
+	find_files obj "$obj"
+	awk -F '\t' '
+	FILENAME ~ /rules$/ {
+		rule[++n] = $2; tree[n] = $1; re[n] = $3; path[n] = $4
+		next
+	}
+	NF != 5 || $5 != "." {
+		print "pack_headers: " $2 ": a tab or line break in a name" | "cat 1>&2"
+		exit 1
+	}
+	{
+		in_it = 0
+		for (i = 1; i <= n; i++) {
+			if (tree[i] != $1 || $2 !~ re[i])
+				continue
+			if (rule[i] == "never") {
+				in_it = 0
+				break
+			}
+			in_it = 1
+			hit[i] = hit[i] || rule[i] == "must"
+		}
+		if (in_it)
+			line[$2] = $1 "\t" $2 "\t" $3 "\t" $4
+	}
+	END {
+		for (i = 1; i <= n; i++) {
+			if (rule[i] != "must" || hit[i])
+				continue
+			print "pack_headers: " path[i] ": not in the " \
+				(tree[i] == "src" ? "source" : "build") " tree" | "cat 1>&2"
+			missing = 1
+		}
+		if (missing)
+			exit 1
+		for (name in line)
+			print line[name]
+	}' "$tmp/rules" "$tmp/found.src" "$tmp/found.obj" > "$tmp/chosen" ||
+		die "$obj" "cannot be packed; nothing was written"
+	sort -t "$tab" -k 2,2 "$tmp/chosen" > "$tmp/list" || die sort "failed"
+	[ -s "$tmp/list" ] || die "$obj" "nothing to pack; nothing was written"
+}
+
+# Members carry one time, that of the build if it is told, else 1980: tar warns
+# of 1970 on extraction.
+member_time() {
+	if [ -n "${KBUILD_BUILD_TIMESTAMP:-}" ]; then
+		date -u -d "$KBUILD_BUILD_TIMESTAMP" +@%s ||
+			die KBUILD_BUILD_TIMESTAMP "not a date: $KBUILD_BUILD_TIMESTAMP"
+	else
+		echo "@${SOURCE_DATE_EPOCH:-315532800}"
+	fi
+}
+
+copy_files() {
+	awk -F '\t' -v src="$src" -v obj="$obj" '
+	{ print ($1 == "src" ? src : obj) "/" $2 "\t" $2 }' \
+		"$tmp/list" > "$tmp/copy" || die awk "failed"
+	step strip_comments "${STRIP_COMMENTS:-$here/strip_comments}" \
+		${keep:+-k} -d "$tmp/tree" < "$tmp/copy"
+}
+
+# tar is told each member, folders too, so that the order is ours and a file that
+# went missing is noticed.
+write_archive() {
+	time=$(member_time)
+	awk -F '\t' '
+	{
+		n = split($2, part, "/")
+		dir = "./"
+		if (!seen[dir]++)
+			print dir
+		for (i = 1; i < n; i++) {
+			dir = dir part[i] "/"
+			if (!seen[dir]++)
+				print dir
+		}
+		print "./" $2
+	}' "$tmp/list" > "$tmp/members" || die awk "failed"
+	step tar "${TAR:-tar}" --create --file="$tmp/tar" --directory="$tmp/tree" \
+		--format=ustar --owner=0 --group=0 --numeric-owner \
+		--mode=u=rwX,go=rX --mtime="$time" \
+		--no-recursion --verbatim-files-from --files-from="$tmp/members"
+	rm -rf "$tmp/tree"
+	# CRC32: the kernel's own xz reader knows no other.  Two threads or more
+	# make blocks, and blocks of one size make the bytes independent of how
+	# many threads there are.
+	threads=$(nproc)
+	[ "$threads" -ge 2 ] || threads=2
+	step xz "${XZ:-xz}" --compress --stdout --check=crc32 --threads="$threads" \
+		--block-size=16MiB --lzma2=preset=9e,dict=8MiB,lc=4,pb=0 \
+		"$tmp/tar" > "$tmp/tar.xz"
+	rm -f "$tmp/tar"
+}
+
+# What was packed must still be what is there.
+check_unchanged() {
+	mv "$tmp/list" "$tmp/list.before"
+	choose_files
+	cmp -s "$tmp/list" "$tmp/list.before" ||
+		die "$obj" "changed while it was packed; pack again when it rests"
+}
+
+while getopts a:b:c:hklo:s: option; do
+	case $option in
+	a) arch=$OPTARG ;;
+	b) obj=$OPTARG ;;
+	c) content=$OPTARG ;;
+	h) usage; exit ;;
+	k) keep=y ;;
+	l) list_only=y ;;
+	o) out=$OPTARG ;;
+	s) src=$OPTARG ;;
+	*) usage >&2; exit 2 ;;
+	esac
+done
+shift $((OPTIND - 1))
+[ $# -eq 0 ] || misuse "$1" "what is this for?"
+[ -n "$obj" ] || misuse -b "missing"
+[ -n "$out$list_only" ] || misuse -o "missing"
+case $content in
+full|headers) ;;
+*) misuse "$content" "no such content; there are full and headers" ;;
+esac
+
+check_trees
+trap 'rm -rf "$tmp"' EXIT
+trap 'exit 129' HUP
+trap 'exit 130' INT
+trap 'exit 143' TERM
+if [ -n "$list_only" ]; then
+	tmp=$(mktemp -d) || die mktemp "failed"
+	write_rules
+	choose_files
+	cat "$tmp/list"
+	exit
+fi
+tmp=$(mktemp -d "$(dirname "$out")/.kheaders.XXXXXX") ||
+	die "$(dirname "$out")" "cannot write there"
+write_rules
+choose_files
+copy_files
+write_archive
+check_unchanged
+mv -f "$tmp/tar.xz" "$out" || die "$out" "cannot be replaced"

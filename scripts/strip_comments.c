@@ -1,0 +1,635 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Remove comments from C headers without changing what a compiler sees: every
+ * preprocessing token keeps its text, its physical line, and whether it is the
+ * first on its line and follows a blank.  __LINE__, WARN() and compiler
+ * messages therefore match the unstripped source, and so do object files.
+ *
+ * A comment becomes the blank it stands for.  Line breaks inside it stay; they
+ * are continued with a backslash where more of the same logical line follows,
+ * since a comment joins the lines it spans.  Runs of blanks become one blank
+ * and blanks at a line's end go.  These stay as they are: comments that hold
+ * "SPDX", literals, #error and #warning lines, and, from an unmatched quote on,
+ * the rest of its line, which is how gcc and clang read it too (assembly parts
+ * have such quotes).
+ *
+ * A file is copied whole where that is not safe: one that ends in a checksum of
+ * itself (include/linux/atomic/), mixed line ends, NUL bytes, raw strings, an
+ * open comment, a comment mark split over two lines, blanks between a
+ * backslash and the line's end.
+ */
+#define _GNU_SOURCE	/* asprintf(), memmem() */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const char usage_text[] =
+	"Usage: strip_comments [-k] < HEADER > STRIPPED\n"
+	"       strip_comments [-k] -d DIR < LIST\n"
+	"\n"
+	"Remove comments from C headers; tokens and line numbers stay.\n"
+	"\n"
+	"  -d DIR      read lines 'FILE<tab>NAME' and write each FILE to DIR/NAME:\n"
+	"              stripped if NAME ends in .h, else copied; x bits are kept\n"
+	"  -k          keep comments: copy everything as it is\n"
+	"  -h, --help  print this text\n"
+	"\n"
+	"Exit status: 0 done, 1 failed (the message names the file), 2 misuse.\n";
+
+/*
+ * @p, @end: the input that is left; @out: where the next byte goes
+ * @start: first byte of the output
+ * @crlf: lines end in CR LF
+ * @token: a token stands on this logical line already
+ *
+ * Held back until it is known what follows on the logical line:
+ * @breaks: line breaks that do not end it
+ * @spliced: one of them was continued with a backslash in the input
+ * @before, @after: a blank stood before the last of them, after it
+ */
+struct strip {
+	const char *p, *end;
+	char *out, *start;
+	bool crlf, token;
+	size_t breaks;
+	bool spliced, before, after;
+};
+
+static bool is_blank(char c)
+{
+	return c == ' ' || c == '\t' || c == '\v' || c == '\f';
+}
+
+static bool is_ident(char c)
+{
+	return c == '_' || (c >= '0' && c <= '9') ||
+	       (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+/* Length of the line end at @p, 0 if there is none. */
+static size_t eol_len(const struct strip *s, const char *p)
+{
+	if (p < s->end && *p == '\n')
+		return 1;
+	return s->crlf && p < s->end && *p == '\r' ? 2 : 0;
+}
+
+/* Length of the backslash and line end at @p, 0 if there is no such pair. */
+static size_t splice_len(const struct strip *s, const char *p)
+{
+	size_t eol;
+
+	if (p >= s->end || *p != '\\')
+		return 0;
+	eol = eol_len(s, p + 1);
+	return eol ? eol + 1 : 0;
+}
+
+static void put(struct strip *s, const char *from, size_t len)
+{
+	memcpy(s->out, from, len);
+	s->out += len;
+}
+
+static void put_breaks(struct strip *s, bool continued)
+{
+	for (; s->breaks; s->breaks--) {
+		if (continued)
+			put(s, "\\", 1);
+		put(s, s->crlf ? "\r\n" : "\n", s->crlf ? 2 : 1);
+	}
+}
+
+static void hold_blank(struct strip *s)
+{
+	if (s->breaks)
+		s->after = true;
+	else
+		s->before = true;
+}
+
+static void hold_break(struct strip *s)
+{
+	s->before |= s->after;
+	s->after = false;
+	s->breaks++;
+}
+
+/* Write what was held back; more of the same logical line follows. */
+static void flush(struct strip *s)
+{
+	bool continued = s->token || s->spliced;
+	bool blank = s->before || s->after;
+
+	/* One blank is enough; where it stands matters to clang's line count. */
+	if (blank && s->breaks && continued && !s->after) {
+		put(s, " ", 1);
+		blank = false;
+	}
+	put_breaks(s, continued);
+	if (blank)
+		put(s, " ", 1);
+	s->before = false;
+	s->after = false;
+	s->spliced = false;
+}
+
+/* Copy input up to @to as part of the token line. */
+static void copy(struct strip *s, const char *to)
+{
+	flush(s);
+	put(s, s->p, to - s->p);
+	s->p = to;
+	s->token = true;
+}
+
+static void end_line(struct strip *s)
+{
+	s->breaks++;
+	put_breaks(s, false);
+	s->p += eol_len(s, s->p);
+	s->token = false;
+	s->before = false;
+	s->after = false;
+	s->spliced = false;
+}
+
+/* End of the logical line at @p, its line end not included. */
+static const char *logical_end(const struct strip *s, const char *p)
+{
+	size_t splice;
+
+	while (p < s->end && !eol_len(s, p)) {
+		splice = splice_len(s, p);
+		p += splice ? splice : 1;
+	}
+	return p;
+}
+
+/*
+ * Past the literal at @p that @close ends; the end of the logical line if it is
+ * not closed there.
+ */
+static const char *literal_end(const struct strip *s, const char *p, char close)
+{
+	size_t splice;
+
+	for (p++; p < s->end && !eol_len(s, p); p++) {
+		if (*p == close)
+			return p + 1;
+		splice = splice_len(s, p);
+		if (splice)
+			p += splice - 1;
+		else if (*p == '\\' && close != '>' && p + 1 < s->end)
+			p++;
+	}
+	return p;
+}
+
+/* Is the string whose quote comes next a raw one: R"..., u8R"..., LR"... */
+static bool is_raw_string(const struct strip *s)
+{
+	const char *id = s->out;
+	size_t len;
+
+	if (s->before || s->after || s->breaks)
+		return false;
+	while (id > s->start && is_ident(id[-1]))
+		id--;
+	len = s->out - id;
+	return len && id[len - 1] == 'R' &&
+	       (len == 1 || (len == 2 && strchr("LuU", *id)) ||
+		(len == 3 && !memcmp(id, "u8", 2)));
+}
+
+/*
+ * Past the comment at @p ("/" and "*" or "/" stand there); NULL if it is open or
+ * its end mark is split over two lines.
+ */
+static const char *comment_end(const struct strip *s, const char *p)
+{
+	if (p[1] == '/')
+		return logical_end(s, p);
+
+	for (p += 2; p + 1 < s->end; p++) {
+		if (*p != '*')
+			continue;
+		if (p[1] == '/')
+			return p + 2;
+		if (splice_len(s, p + 1))
+			return NULL;
+	}
+	return NULL;
+}
+
+static bool strip_comment(struct strip *s)
+{
+	const char *to = comment_end(s, s->p);
+	const char *p;
+
+	if (!to)
+		return false;
+	if (memmem(s->p, to - s->p, "SPDX", 4)) {
+		flush(s);
+		put(s, s->p, to - s->p);
+		s->p = to;
+		return true;
+	}
+	hold_blank(s);
+	for (p = s->p; p < to; p++) {
+		if (*p == '\n')
+			hold_break(s);
+	}
+	hold_blank(s);
+	s->p = to;
+	return true;
+}
+
+/* Past an #error line at @p, comments in it included; NULL if one is open. */
+static const char *raw_line_end(const struct strip *s, const char *p)
+{
+	size_t splice;
+
+	while (p && p < s->end && !eol_len(s, p)) {
+		splice = splice_len(s, p);
+		if (splice)
+			p += splice;
+		else if (*p == '"' || *p == '\'')
+			p = literal_end(s, p, *p);
+		else if (*p == '/' && p + 1 < s->end &&
+			 (p[1] == '*' || p[1] == '/'))
+			p = comment_end(s, p);
+		else
+			p++;
+	}
+	return p;
+}
+
+/* The "#" that starts a directive: some of them hold text that is no C. */
+static bool strip_directive(struct strip *s)
+{
+	const char *name = s->p + 1, *to;
+	size_t len = 0;
+
+	while (name < s->end && is_blank(*name))
+		name++;
+	while (name + len < s->end && is_ident(name[len]))
+		len++;
+
+	if ((len == 5 && !memcmp(name, "error", 5)) ||
+	    (len == 7 && !memcmp(name, "warning", 7))) {
+		to = raw_line_end(s, name);
+		if (!to)
+			return false;
+		copy(s, to);
+		return true;
+	}
+	copy(s, s->p + 1);
+	if (len < 7 || memcmp(name, "include", 7))
+		return true;
+
+	/* "//" and "/ *" between the angle brackets are part of a name */
+	if (name > s->p)
+		hold_blank(s);
+	s->p = name;
+	copy(s, name + len);
+	for (; s->p < s->end && is_blank(*s->p); s->p++)
+		hold_blank(s);
+	if (s->p < s->end && *s->p == '<')
+		copy(s, literal_end(s, s->p, '>'));
+	return true;
+}
+
+/* Take one step on at *s->p, a backslash. */
+static bool strip_backslash(struct strip *s)
+{
+	size_t splice = splice_len(s, s->p);
+	const char *p;
+
+	if (splice) {
+		hold_break(s);
+		s->spliced = true;
+		s->p += splice;
+		return true;
+	}
+	for (p = s->p + 1; p < s->end && is_blank(*p); p++)
+		;
+	if (p > s->p + 1 && (p == s->end || eol_len(s, p)))
+		return false;
+	copy(s, s->p + 1);
+	return true;
+}
+
+/* Take one step on; false if the file is better left alone. */
+static bool strip_step(struct strip *s)
+{
+	const char *next = s->p + 1 < s->end ? s->p + 1 : "";
+
+	if (is_blank(*s->p)) {
+		hold_blank(s);
+		s->p++;
+	} else if (eol_len(s, s->p)) {
+		end_line(s);
+	} else if (*s->p == '\\') {
+		return strip_backslash(s);
+	} else if (*s->p == '/' && (*next == '*' || *next == '/')) {
+		return strip_comment(s);
+	} else if (*s->p == '/' && splice_len(s, next)) {
+		return false;
+	} else if (*s->p == '#' && !s->token) {
+		return strip_directive(s);
+	} else if (*s->p == '"' && is_raw_string(s)) {
+		return false;
+	} else if (*s->p == '"' || *s->p == '\'') {
+		copy(s, literal_end(s, s->p, *s->p));
+	} else {
+		copy(s, s->p + 1);
+	}
+	return true;
+}
+
+/* Does the file end in a line "// <hex digits>", as scripts/atomic/ writes it? */
+static bool has_checksum(const char *text, size_t len)
+{
+	size_t digits = 0;
+
+	while (len && (text[len - 1] == '\n' || text[len - 1] == '\r'))
+		len--;
+	while (digits < len && strchr("0123456789abcdef", text[len - 1 - digits]))
+		digits++;
+	len -= digits;
+	return digits >= 32 && len >= 3 && !memcmp(text + len - 3, "// ", 3);
+}
+
+/* Can the text be stripped at all?  Says whether its lines end in CR LF. */
+static bool is_strippable(const char *text, size_t len, bool *crlf)
+{
+	size_t i, lf = 0, cr = 0, both = 0;
+
+	for (i = 0; i < len; i++) {
+		if (!text[i])
+			return false;
+		lf += text[i] == '\n';
+		cr += text[i] == '\r';
+		both += text[i] == '\r' && i + 1 < len && text[i + 1] == '\n';
+	}
+	*crlf = cr > 0;
+	return (!cr || (cr == both && cr == lf)) && !has_checksum(text, len);
+}
+
+/*
+ * strip_text - remove the comments of a header
+ * @text: the header
+ * @len: its bytes
+ * @out: room for 2 * @len + 2 bytes (each line break may take a backslash)
+ *
+ * Returns how many bytes were written to @out, or 0 if @text is to be used
+ * as it is.
+ */
+static size_t strip_text(const char *text, size_t len, char *out)
+{
+	struct strip s = { .p = text, .end = text + len, .out = out, .start = out };
+
+	if (!is_strippable(text, len, &s.crlf))
+		return 0;
+	while (s.p < s.end) {
+		if (!strip_step(&s))
+			return 0;
+	}
+	put_breaks(&s, false);
+	return s.out - out;
+}
+
+static int fail(const char *object, const char *what)
+{
+	fprintf(stderr, "strip_comments: %s: %s\n", object, what);
+	return -1;
+}
+
+/* Read all of @fd into a new buffer; NULL with a message on failure. */
+static char *read_all(int fd, const char *name, size_t *len)
+{
+	size_t room = 1 << 16;
+	char *buf = malloc(room), *more;
+	ssize_t n;
+
+	*len = 0;
+	while (buf && (n = read(fd, buf + *len, room - *len)) != 0) {
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0) {
+			fail(name, strerror(errno));
+			free(buf);
+			return NULL;
+		}
+		*len += n;
+		if (*len < room)
+			continue;
+		room *= 2;
+		more = realloc(buf, room);
+		if (!more)
+			free(buf);
+		buf = more;
+	}
+	if (!buf)
+		fail(name, "no memory left");
+	return buf;
+}
+
+static int write_all(int fd, const char *name, const char *buf, size_t len)
+{
+	ssize_t n;
+
+	while (len) {
+		n = write(fd, buf, len);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return fail(name, strerror(errno));
+		buf += n;
+		len -= n;
+	}
+	return 0;
+}
+
+/* Write @text to @fd, stripped if @strip is set and it can be done. */
+static int write_text(int fd, const char *name, const char *text, size_t len,
+		      bool strip)
+{
+	char *out;
+	size_t n;
+	int ret;
+
+	if (!strip)
+		return write_all(fd, name, text, len);
+	out = malloc(2 * len + 2);
+	if (!out)
+		return fail(name, "no memory left");
+	n = strip_text(text, len, out);
+	ret = write_all(fd, name, n ? out : text, n ? n : len);
+	free(out);
+	return ret;
+}
+
+/* Make the folders above @path that are not there yet. */
+static int make_parents(char *path)
+{
+	char *slash;
+
+	for (slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+		*slash = '\0';
+		if (mkdir(path, 0755) && errno != EEXIST)
+			return fail(path, strerror(errno));
+		*slash = '/';
+	}
+	return 0;
+}
+
+/* Read @from whole; *@st is how it was before and after. */
+static char *read_file(const char *from, size_t *len, struct stat *st)
+{
+	struct stat now;
+	char *text = NULL;
+	int fd = open(from, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0 || fstat(fd, st)) {
+		fail(from, strerror(errno));
+		goto out;
+	}
+	if (!S_ISREG(st->st_mode)) {
+		fail(from, "not a regular file");
+		goto out;
+	}
+	text = read_all(fd, from, len);
+	if (text && (fstat(fd, &now) || now.st_size != st->st_size ||
+		     now.st_mtim.tv_sec != st->st_mtim.tv_sec ||
+		     now.st_mtim.tv_nsec != st->st_mtim.tv_nsec ||
+		     (size_t)now.st_size != *len)) {
+		fail(from, "changed while it was read; try again when it rests");
+		free(text);
+		text = NULL;
+	}
+out:
+	if (fd >= 0)
+		close(fd);
+	return text;
+}
+
+/* Create @path, which must be new. */
+static int create(char *path, mode_t mode)
+{
+	int flags = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC;
+	int fd = open(path, flags, mode);
+
+	if (fd < 0 && errno == ENOENT) {
+		if (make_parents(path))
+			return -1;
+		fd = open(path, flags, mode);
+	}
+	if (fd < 0)
+		fail(path, strerror(errno));
+	return fd;
+}
+
+static int do_file(const char *from, char *to, bool keep)
+{
+	size_t len, end = strlen(to);
+	struct stat st;
+	char *text;
+	int fd, ret = -1;
+
+	text = read_file(from, &len, &st);
+	if (!text)
+		return -1;
+	fd = create(to, st.st_mode & 0100 ? 0755 : 0644);
+	if (fd >= 0) {
+		ret = write_text(fd, to, text, len, !keep &&
+				 !strcmp(to + end - 2, ".h"));
+		if (close(fd) && !ret)
+			ret = fail(to, strerror(errno));
+	}
+	free(text);
+	return ret;
+}
+
+/* Write the files that standard input names to @dir. */
+static int do_list(const char *dir, bool keep)
+{
+	char *line = NULL, *tab, *to;
+	size_t room = 0;
+	ssize_t n;
+	int ret = 0;
+
+	while (!ret && (n = getline(&line, &room, stdin)) > 0) {
+		if (line[n - 1] == '\n')
+			line[n - 1] = '\0';
+		tab = strchr(line, '\t');
+		if (!tab || !tab[1]) {
+			ret = fail(line, "not a line 'FILE<tab>NAME'");
+			break;
+		}
+		*tab = '\0';
+		if (asprintf(&to, "%s/%s", dir, tab + 1) < 0) {
+			ret = fail(line, "no memory left");
+			break;
+		}
+		ret = do_file(line, to, keep);
+		free(to);
+	}
+	if (!ret && ferror(stdin))
+		ret = fail("list", strerror(errno));
+	free(line);
+	return ret;
+}
+
+static int do_stream(bool keep)
+{
+	size_t len;
+	char *text = read_all(STDIN_FILENO, "standard input", &len);
+	int ret = -1;
+
+	if (text)
+		ret = write_text(STDOUT_FILENO, "standard output", text, len,
+				 !keep);
+	free(text);
+	return ret;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "help", no_argument, NULL, 'h' },
+		{ }
+	};
+	const char *dir = NULL;
+	bool keep = false;
+	int c;
+
+	while ((c = getopt_long(argc, argv, "d:kh", options, NULL)) != -1) {
+		switch (c) {
+		case 'd':
+			dir = optarg;
+			break;
+		case 'k':
+			keep = true;
+			break;
+		case 'h':
+			fputs(usage_text, stdout);
+			return 0;
+		default:
+			fputs(usage_text, stderr);
+			return 2;
+		}
+	}
+	if (optind < argc) {
+		fputs(usage_text, stderr);
+		return 2;
+	}
+	return (dir ? do_list(dir, keep) : do_stream(keep)) ? 1 : 0;
+}

@@ -1,0 +1,102 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# The module comes and goes: quietly, also under readers, and leaves nothing.
+
+cd "$(dirname "$0")" || exit 1
+. ./lib.sh
+
+silently() {
+	said=$("$@" 2>&1) && [ -z "$said" ] && return
+	ktap_print_msg "$*: $said"
+	return 1
+}
+
+load_and_unload() {
+	for round in 1 2 3 4 5 6 7 8 9 10; do
+		silently modprobe kheaders && [ -e "$KHEADERS_FILE" ] &&
+			silently rmmod kheaders && [ ! -e "$KHEADERS_FILE" ] &&
+			continue
+		ktap_print_msg "round $round"
+		return 1
+	done
+}
+
+# An open file holds nobody up; what is read later is an error, not rubbish.
+unload_while_open() {
+	modprobe kheaders || return 1
+	exec 5< "$KHEADERS_FILE"
+	head -c 100 <&5 > "$tmp/head"
+	silently rmmod kheaders || return 1
+	cat <&5 > "$tmp/rest" 2> /dev/null
+	exec 5<&-
+	[ ! -s "$tmp/rest" ] && return
+	ktap_print_msg "bytes came from a module that is gone"
+	return 1
+}
+
+# Each reader gets the whole archive or an error.
+read_until_gone() {
+	while [ -e "$tmp/go" ]; do
+		cat "$KHEADERS_FILE" 2> /dev/null > "$tmp/read.$1" || continue
+		cmp "$tmp/read.$1" "$tmp/whole" || touch "$tmp/wrong"
+	done
+}
+
+unload_under_readers() {
+	modprobe kheaders && cat "$KHEADERS_FILE" > "$tmp/whole" || return 1
+	touch "$tmp/go"
+	for reader in 1 2 3 4; do
+		read_until_gone "$reader" &
+	done
+	for round in 1 2 3 4 5 6 7 8 9 10; do
+		sleep 0.1
+		if ! { rmmod kheaders && modprobe kheaders; }; then
+			ktap_print_msg "round $round"
+			touch "$tmp/wrong"
+		fi
+	done
+	rm "$tmp/go"
+	wait
+	[ ! -e "$tmp/wrong" ]
+}
+
+find_squatter() {
+	squat=${KHEADERS_MODULES:-}/kheaders_squat.ko
+	[ -e "$squat" ]
+}
+
+# One line says why; no trace of sysfs's own, and the owner keeps the name.
+name_is_taken() {
+	mark_log
+	insmod "$squat" || return 1
+	modprobe kheaders 2> "$tmp/err"
+	cat "$KHEADERS_FILE" > "$tmp/owner"
+	grep '^kheaders ' /proc/modules
+	rmmod kheaders_squat
+	log_since > "$tmp/log"
+	grep 'File exists' "$tmp/err" && grep -qx squatter "$tmp/owner" &&
+		grep "kheaders: $KHEADERS_FILE: already there" "$tmp/log" &&
+		[ "$(wc -l < "$tmp/log")" -eq 1 ]
+}
+
+ktap_print_header
+need_archive
+grep -q '^kheaders ' /proc/modules || ktap_skip_all "kheaders is built in"
+tmp=$(mktemp -d)
+trap 'rm -rf "$tmp"; modprobe -q kheaders' EXIT
+rmmod kheaders || ktap_skip_all "kheaders is in use"
+mark_log
+ktap_set_plan 5
+ktap_test_result "loads and unloads silently" load_and_unload
+ktap_test_result "unloads while the file is open" unload_while_open
+ktap_test_result "unloads and loads under readers" unload_under_readers
+ktap_test_result "nothing in the kernel log" test -z "$(log_since)"
+rmmod kheaders
+if find_squatter; then
+	ktap_test_result "one line in the log when the name is taken" name_is_taken
+else
+	ktap_test_skip "one line in the log when the name is taken" \
+		"KHEADERS_MODULES is not set, so there is no module to take it"
+fi
+ktap_finished
