@@ -44,7 +44,7 @@ tmp=
 tab=$(printf '\t')
 
 usage() {
-	sed -n 's,^#/ \{0,1\},,p' "$0"
+	sed -n 's|^#/ \{0,1\}||p' "$0"
 }
 
 # die OBJECT MESSAGE
@@ -152,17 +152,18 @@ find_files() {
 		print depth "\t" $4
 	}' "$tmp/rules" > "$tmp/places.all" || die awk "failed"
 	sort -u "$tmp/places.all" > "$tmp/places" || die sort "failed"
-	find_at deep "$1" "$2" -type f
-	find_at flat "$1" "$2" -maxdepth 1 -type f
+	: > "$tmp/found.$1"
+	find_at deep "$1" "$2"
+	find_at flat "$1" "$2" -maxdepth 1
 }
 
-# find_at DEPTH TREE FOLDER TEST...
+# find_at DEPTH TREE FOLDER OPTION...
 find_at() {
 	depth=$1
 	tree=$2
 	dir=$3
 	shift 3
-	tests=$*
+	options=$*
 	set --
 	last=/
 	while IFS=$tab read -r kind place; do
@@ -177,16 +178,17 @@ find_at() {
 		set -- "$@" "$place"
 	done < "$tmp/places"
 	[ $# -gt 0 ] || return 0
-	# -L: what links stand for is packed, never a link
-	# shellcheck disable=SC2086	# tests are words of ours
-	( cd "$dir" && find -L "$@" $tests \
+	# -L: what links stand for is packed, never a link.  Those that stand for
+	# nothing are links still, and packing fails on them.
+	# shellcheck disable=SC2086	# options are words of ours
+	( cd "$dir" && find -L "$@" $options \( -type f -o -type l \) \
 		-printf "$tree\t%p\t%s\t%T@\t.\n" ) >> "$tmp/found.$tree" ||
 		die "$dir" "find failed; nothing was written"
 }
 
-# Choose from what was found; where both trees have a file, the build tree's.
+# Write the files to pack to $1, a line each: tree, name, size, time.  Where both
+# trees have a file it is the build tree's.
 choose_files() {
-	rm -f "$tmp/found.src" "$tmp/found.obj"
 	find_files src "$src"
 	find_files obj "$obj"
 	awk -F '\t' '
@@ -199,19 +201,19 @@ choose_files() {
 		exit 1
 	}
 	{
-		in_it = 0
+		hits = ""
 		for (i = 1; i <= n; i++) {
 			if (tree[i] != $1 || $2 !~ re[i])
 				continue
-			if (rule[i] == "never") {
-				in_it = 0
-				break
-			}
-			in_it = 1
-			hit[i] = hit[i] || rule[i] == "must"
+			if (rule[i] == "never")
+				next
+			hits = hits " " i
 		}
-		if (in_it)
-			line[$2] = $1 "\t" $2 "\t" $3 "\t" $4
+		if (hits == "")
+			next
+		line[$2] = $1 "\t" $2 "\t" $3 "\t" $4
+		for (i = split(hits, number, " "); i; i--)
+			hit[number[i]] = 1
 	}
 	END {
 		for (i = 1; i <= n; i++) {
@@ -227,8 +229,8 @@ choose_files() {
 			print line[name]
 	}' "$tmp/rules" "$tmp/found.src" "$tmp/found.obj" > "$tmp/chosen" ||
 		die "$obj" "cannot be packed; nothing was written"
-	sort -t "$tab" -k 2,2 "$tmp/chosen" > "$tmp/list" || die sort "failed"
-	[ -s "$tmp/list" ] || die "$obj" "nothing to pack; nothing was written"
+	sort -t "$tab" -k 2,2 "$tmp/chosen" > "$1" || die sort "failed"
+	[ -s "$1" ] || die "$obj" "nothing to pack; nothing was written"
 }
 
 # Members carry one time, that of the build if it is told, else 1980: tar warns
@@ -275,19 +277,19 @@ write_archive() {
 	# CRC32: the kernel's own xz reader knows no other.  Two threads or more
 	# make blocks, and blocks of one size make the bytes independent of how
 	# many threads there are.
-	threads=$(nproc)
+	threads=$(nproc) || die nproc "failed"
 	[ "$threads" -ge 2 ] || threads=2
 	step xz "${XZ:-xz}" --compress --stdout --check=crc32 --threads="$threads" \
 		--block-size=16MiB --lzma2=preset=9e,dict=8MiB,lc=4,pb=0 \
 		"$tmp/tar" > "$tmp/tar.xz"
+	[ -s "$tmp/tar.xz" ] || die xz "wrote nothing"
 	rm -f "$tmp/tar"
 }
 
 # What was packed must still be what is there.
 check_unchanged() {
-	mv "$tmp/list" "$tmp/list.before"
-	choose_files
-	cmp -s "$tmp/list" "$tmp/list.before" ||
+	choose_files "$tmp/list.now"
+	cmp -s "$tmp/list" "$tmp/list.now" ||
 		die "$obj" "changed while it was packed; pack again when it rests"
 }
 
@@ -321,14 +323,14 @@ trap 'exit 143' TERM
 if [ -n "$list_only" ]; then
 	tmp=$(mktemp -d) || die mktemp "failed"
 	write_rules
-	choose_files
+	choose_files "$tmp/list"
 	cat "$tmp/list"
 	exit
 fi
 tmp=$(mktemp -d "$(dirname "$out")/.kheaders.XXXXXX") ||
 	die "$(dirname "$out")" "cannot write there"
 write_rules
-choose_files
+choose_files "$tmp/list"
 copy_files
 write_archive
 check_unchanged

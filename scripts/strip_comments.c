@@ -51,14 +51,15 @@ static const char usage_text[] =
  * Held back until it is known what follows on the logical line:
  * @breaks: line breaks that do not end it
  * @spliced: one of them was continued with a backslash in the input
- * @before, @after: a blank stood before the last of them, after it
+ * @blank, @adjacent: a blank stood before the last of them, right before it
+ * @after: a blank stood after it, or there is no break
  */
 struct strip {
 	const char *p, *end;
 	char *out, *start;
 	bool crlf, token;
 	size_t breaks;
-	bool spliced, before, after;
+	bool spliced, blank, adjacent, after;
 };
 
 static bool is_blank(char c)
@@ -97,9 +98,11 @@ static void put(struct strip *s, const char *from, size_t len)
 	s->out += len;
 }
 
-static void put_breaks(struct strip *s, bool continued)
+/* Write @n of the line breaks that are held back. */
+static void put_breaks(struct strip *s, size_t n, bool continued)
 {
-	for (; s->breaks; s->breaks--) {
+	s->breaks -= n;
+	while (n--) {
 		if (continued)
 			put(s, "\\", 1);
 		put(s, s->crlf ? "\r\n" : "\n", s->crlf ? 2 : 1);
@@ -108,36 +111,47 @@ static void put_breaks(struct strip *s, bool continued)
 
 static void hold_blank(struct strip *s)
 {
-	if (s->breaks)
-		s->after = true;
-	else
-		s->before = true;
+	s->after = true;
 }
 
 static void hold_break(struct strip *s)
 {
-	s->before |= s->after;
+	s->adjacent = s->after;
+	s->blank |= s->after;
 	s->after = false;
 	s->breaks++;
 }
 
-/* Write what was held back; more of the same logical line follows. */
+static void hold_nothing(struct strip *s)
+{
+	s->spliced = false;
+	s->blank = false;
+	s->adjacent = false;
+	s->after = false;
+}
+
+/*
+ * Write what was held back; more of the same logical line follows.  One blank is
+ * enough.  Where it stands matters to clang: a token that follows a spliced line
+ * with no blank on either side of the splice begins on the line above.
+ */
 static void flush(struct strip *s)
 {
-	bool continued = s->token || s->spliced;
-	bool blank = s->before || s->after;
-
-	/* One blank is enough; where it stands matters to clang's line count. */
-	if (blank && s->breaks && continued && !s->after) {
-		put(s, " ", 1);
-		blank = false;
+	if (s->breaks && (s->token || s->spliced)) {
+		if (s->adjacent && !s->after) {
+			put_breaks(s, s->breaks - 1, true);
+			put(s, " ", 1);
+		} else if (s->blank && !s->after) {
+			put(s, " ", 1);
+		}
+		put_breaks(s, s->breaks, true);
+	} else {
+		put_breaks(s, s->breaks, false);
+		s->after |= s->blank;
 	}
-	put_breaks(s, continued);
-	if (blank)
+	if (s->after)
 		put(s, " ", 1);
-	s->before = false;
-	s->after = false;
-	s->spliced = false;
+	hold_nothing(s);
 }
 
 /* Copy input up to @to as part of the token line. */
@@ -152,12 +166,10 @@ static void copy(struct strip *s, const char *to)
 static void end_line(struct strip *s)
 {
 	s->breaks++;
-	put_breaks(s, false);
+	put_breaks(s, s->breaks, false);
 	s->p += eol_len(s, s->p);
 	s->token = false;
-	s->before = false;
-	s->after = false;
-	s->spliced = false;
+	hold_nothing(s);
 }
 
 /* End of the logical line at @p, its line end not included. */
@@ -198,7 +210,7 @@ static bool is_raw_string(const struct strip *s)
 	const char *id = s->out;
 	size_t len;
 
-	if (s->before || s->after || s->breaks)
+	if (s->after || s->breaks)
 		return false;
 	while (id > s->start && is_ident(id[-1]))
 		id--;
@@ -402,7 +414,7 @@ static size_t strip_text(const char *text, size_t len, char *out)
 		if (!strip_step(&s))
 			return 0;
 	}
-	put_breaks(&s, false);
+	put_breaks(&s, s.breaks, false);
 	return s.out - out;
 }
 

@@ -66,6 +66,12 @@ ktap_test_result() {
 	fi
 }
 
+# ktap_exit_fail_msg REASON: it makes no sense to go on
+ktap_exit_fail_msg() {
+	echo "Bail out! $*"
+	exit 1
+}
+
 # Leave with the verdict: 0 passed, 1 failed, 4 nothing but skips.
 ktap_finished() {
 	echo "# Totals: pass:$KTAP_PASS fail:$KTAP_FAIL xfail:0 xpass:0 skip:$KTAP_SKIP error:0"

@@ -70,9 +70,9 @@ find_squatter() {
 name_is_taken() {
 	mark_log
 	insmod "$squat" || return 1
-	modprobe kheaders 2> "$tmp/err"
+	# not modprobe, which takes -EEXIST for "loaded already"
+	insmod "$(modinfo -n kheaders)" 2> "$tmp/err" && return 1
 	cat "$KHEADERS_FILE" > "$tmp/owner"
-	grep '^kheaders ' /proc/modules
 	rmmod kheaders_squat
 	log_since > "$tmp/log"
 	grep 'File exists' "$tmp/err" && grep -qx squatter "$tmp/owner" &&

@@ -7,7 +7,7 @@
 cache=${KHEADERS_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/kheaders}
 
 usage() {
-	sed -n 's,^#/ \{0,1\},,p' "$0"
+	sed -n 's|^#/ \{0,1\}||p' "$0"
 }
 
 # die OBJECT MESSAGE

@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=sh
+#
+# What the tests on the build host share; read with "." from a script in tests/.
+
+set -u
+export LC_ALL=C
+
+top=$(realpath "$(dirname "$0")/..")
+# shellcheck source=../selftests/lib.sh
+. "$top/selftests/lib.sh"
+# shellcheck source=../vm/lib.sh
+. "$top/vm/lib.sh"
+
+line=${KHEADERS_LINE:-6.1}
+tmp=$(mktemp -d)
+trap 'rm -rf "$tmp"' EXIT
+trap 'exit 143' INT TERM
+
+# Set kernel to the folder of the kernel that is tested, see vm/fetch.
+need_kernel() {
+	kernel=$("$top/vm/fetch" "$line") || ktap_exit_fail_msg "no kernel to test"
+}
+
+# The same, with $kernel/source.
+need_kernel_source() {
+	kernel=$("$top/vm/fetch" "$line" source) ||
+		ktap_exit_fail_msg "no kernel source to test with"
+}
+
+# Print FILE as comments of the test's output: "why" it failed.
+show() {
+	sed 's/^/# /' "$@"
+}
+
+# quiet COMMAND...: show what it says only if it fails
+quiet() {
+	"$@" > "$tmp/said" 2>&1 && return
+	ktap_print_msg "failed with status $?: $*"
+	show "$tmp/said"
+	return 1
+}
+
+# fails_with TEXT COMMAND...: COMMAND must fail, and say TEXT
+fails_with() {
+	want=$1
+	shift
+	if "$@" > "$tmp/said" 2>&1; then
+		ktap_print_msg "did not fail: $*"
+		return 1
+	fi
+	grep -q -F -e "$want" "$tmp/said" && return
+	ktap_print_msg "does not say \"$want\": $*"
+	show "$tmp/said"
+	return 1
+}
+
+build_strip_comments() {
+	STRIP_COMMENTS=$tmp/strip_comments
+	export STRIP_COMMENTS
+	quiet cc -O2 -Wall -Wextra -Werror -o "$STRIP_COMMENTS" \
+		"$top/scripts/strip_comments.c" ||
+		ktap_exit_fail_msg "strip_comments does not compile"
+}
+
+# Build kheaders.ko for $kernel into the folder $1; more arguments go to make.
+build_module() {
+	dir=$1
+	shift
+	quiet make -s -C "$top" KDIR="$kernel/kdir" BUILDDIR="$dir" "$@" module
+}
+
+# Build the modules of the selftests from the archive in the folder $1 alone.
+build_test_modules() {
+	rm -rf "$1/tree" "$1/test_modules"
+	mkdir "$1/tree" &&
+		tar -xf "$1/kheaders_data.tar.xz" -C "$1/tree" &&
+		cp -r "$top/selftests/test_modules" "$1" &&
+		quiet make -s -C "$1/tree" M="$1/test_modules" modules
+}
+
+# Put the selftests into the kernel's own and let those install them to the
+# folder $1.
+install_selftests() {
+	rm -rf "$tmp/ksft" &&
+		mkdir -p "$tmp/ksft/tools" &&
+		cp -rs "$kernel/source/scripts" "$tmp/ksft" &&
+		cp -rs "$kernel/source/tools/"* "$tmp/ksft/tools" &&
+		cp -r "$top/selftests" "$tmp/ksft/tools/testing/selftests/kheaders" &&
+		quiet make -s -C "$tmp/ksft/tools/testing/selftests" TARGETS=kheaders \
+			INSTALL_PATH="$1" CFLAGS="-O2 -Wall -Werror" install
+}
+
+# Fill the folder $2, which the guest will share, with what the selftests want:
+# the module and archive from the build folder $1, modules made from it.
+fill_share() {
+	mkdir -p "$2" &&
+		install_selftests "$2/kselftest" &&
+		build_test_modules "$1" &&
+		cp -r "$1/kheaders.ko" "$1/test_modules" "$2"
+}
+
+# What the guest does: install the module and run the selftests.
+# shellcheck disable=SC2016	# the guest's shell expands it
+guest_selftests='
+mkdir -p "/lib/modules/$(uname -r)/updates"
+cp /share/kheaders.ko "/lib/modules/$(uname -r)/updates"
+depmod
+export KHEADERS_MODULES=/share/test_modules
+cd /share/kselftest
+sh run_kselftest.sh'
+
+# Run the selftests in a guest with the share $1, whose archive has the sha256 $2.
+# Results of all of them go to standard output; status: that of the runner.
+run_guest_selftests() {
+	"$top/vm/run" -k "$kernel" -s "$1" -t 600 \
+		"export KHEADERS_SHA256=$2; $guest_selftests"
+}

@@ -1,0 +1,134 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# The packing step on a real kernel's headers: what it packs, and how.
+
+# shellcheck source=lib.sh
+. "$(dirname "$0")/lib.sh"
+
+pack() {
+	quiet "$top/scripts/pack_headers.sh" -b "$kernel/kdir" "$@"
+}
+
+# Every header below the folders that mainline packs, found without our list.
+headers_wanted() {
+	( cd "$source" && find -L include arch/x86/include -name '*.h' )
+	( cd "$kernel/kdir" && find -L include/generated arch/x86/include/generated \
+		-name '*.h' ! -path include/generated/utsversion.h )
+}
+
+all_headers() {
+	tar -tf "$1" > "$tmp/members" || return 1
+	grep -e '^\./include/.*\.h$' -e '^\./arch/x86/include/.*\.h$' "$tmp/members" |
+		sed 's,^\./,,' | sort > "$tmp/headers"
+	headers_wanted | sort -u > "$tmp/wanted"
+	[ "$(wc -l < "$tmp/wanted")" -gt 5000 ] || return 1
+	diff "$tmp/wanted" "$tmp/headers" && return
+	ktap_print_msg "headers are missing, or there are others"
+	return 1
+}
+
+only_headers() {
+	tar -tf "$1" > "$tmp/members" &&
+		! grep -v -e '/$' -e '\.h$' "$tmp/members"
+}
+
+# One stream, LZMA2 with 8 MiB at most and nothing before it, CRC32.
+xz_format() {
+	xz --robot --list -vv "$full" > "$tmp/xz" || return 1
+	awk -F '\t' '
+	$1 == "file" { streams = $2; check = $7 }
+	$1 == "block" {
+		blocks++
+		other += $NF !~ /^--lzma2=dict=8MiB/ && $NF !~ /^--lzma2=dict=[1-7]MiB/
+	}
+	END { exit !(streams == 1 && check == "CRC32" && blocks && !other) }' \
+		"$tmp/xz" && return
+	show "$tmp/xz"
+	return 1
+}
+
+# Folders and plain files of root, nothing of later formats than ustar.
+tar_format() {
+	python3 - "$full" <<- 'END'
+		import sys, tarfile
+		names = []
+		for m in tarfile.open(sys.argv[1]):
+		    assert m.isreg() or m.isdir(), m.name
+		    assert m.uid == m.gid == 0 and m.uname == m.gname == "", m.name
+		    assert m.mode in ((0o755,) if m.isdir() else (0o644, 0o755)), m.name
+		    assert m.mtime == 315532800 and not m.pax_headers, m.name
+		    names.append(m.name)
+		assert names[0] == "." and len(names) == len(set(names))
+	END
+}
+
+# A reader that knows nothing but plain files gets the same tree as tar.
+reader_of_files() {
+	python3 - "$full" "$tmp/files" <<- 'END' || return 1
+		import os, sys, tarfile
+		with tarfile.open(sys.argv[1]) as tar:
+		    for m in tar:
+		        if m.isreg():
+		            path = os.path.join(sys.argv[2], m.name)
+		            os.makedirs(os.path.dirname(path), exist_ok=True)
+		            with open(path, "wb") as f:
+		                f.write(tar.extractfile(m).read())
+	END
+	mkdir -m 0700 "$tmp/tree" && tar -xf "$full" -C "$tmp/tree" &&
+		[ "$(stat -c %a "$tmp/tree")" = 755 ] && diff -r "$tmp/files" "$tmp/tree"
+}
+
+# What is no header is as it was.
+others_unchanged() {
+	for name in .config Module.symvers include/config/auto.conf \
+		    scripts/mod/modpost tools/objtool/objtool; do
+		cmp "$kernel/kdir/$name" "$tmp/tree/$name" || return 1
+	done
+	cmp "$source/Makefile" "$tmp/tree/Makefile"
+}
+
+# With -k headers are as they were, too.
+keeps_comments() {
+	pack -c headers -k -o "$tmp/kept.tar.xz" && mkdir "$tmp/kept" &&
+		tar -xf "$tmp/kept.tar.xz" -C "$tmp/kept" || return 1
+	while read -r name; do
+		[ -e "$kernel/kdir/$name" ] && [ "${name#include/linux}" = "$name" ] &&
+			continue
+		[ -e "$source/$name" ] || continue
+		cmp "$source/$name" "$tmp/kept/$name" || return 1
+	done < "$tmp/headers"
+}
+
+same_bytes() {
+	pack -o "$tmp/again.tar.xz" && cmp "$full" "$tmp/again.tar.xz"
+}
+
+# Apart from other things there: one thread, another umask, locale and zone.
+same_bytes_elsewhere() {
+	( umask 077 && cd / && TZ=Asia/Tokyo LC_ALL=C.UTF-8 \
+		taskset -c 0 "$top/scripts/pack_headers.sh" -b "$kernel/kdir" \
+		-o "$tmp/other.tar.xz" ) && cmp "$full" "$tmp/other.tar.xz"
+}
+
+ktap_print_header
+need_kernel
+build_strip_comments
+source=$(realpath "$kernel"/root/usr/src/linux-headers-*-common)
+full=$tmp/full.tar.xz
+ktap_set_plan 12
+ktap_test_result "full content is packed" pack -o "$full"
+ktap_test_result "headers content is packed" pack -c headers -o "$tmp/headers.tar.xz"
+ktap_print_msg "bytes: full $(wc -c < "$full"), headers $(wc -c < "$tmp/headers.tar.xz")"
+ktap_test_result "full content has every header" all_headers "$full"
+ktap_test_result "headers content has every header" all_headers "$tmp/headers.tar.xz"
+ktap_test_result "headers content has headers alone" only_headers "$tmp/headers.tar.xz"
+ktap_test_result "format of xz" xz_format
+ktap_test_result "format of tar" tar_format
+ktap_test_result "readers of plain files get the tree" reader_of_files
+ktap_test_result "build files are as they were" others_unchanged
+ktap_test_result "-k keeps comments" keeps_comments
+ktap_test_result "the same bytes again" same_bytes
+ktap_test_result "the same bytes on one core, with another umask and zone" \
+	same_bytes_elsewhere
+ktap_finished

@@ -1,0 +1,275 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# The packing step on small trees of every layout, and with everything that can go
+# wrong going wrong: a message names what it was, the status is not 0, the earlier
+# archive stays, and nothing is left behind.
+
+# shellcheck source=lib.sh
+. "$(dirname "$0")/lib.sh"
+
+# put FILE TEXT
+put() {
+	mkdir -p "$(dirname "$1")" && printf '%s\n' "$2" > "$1"
+}
+
+# A source tree at $1: the least that kheaders.list asks for.
+make_source() {
+	put "$1/Makefile" "# a kernel"
+	put "$1/arch/x86/Makefile" "# x86"
+	put "$1/arch/x86/include/asm/page.h" "/* x */ int page;"
+	put "$1/include/linux/kconfig.h" "int kconfig;"
+	put "$1/include/linux/types.h" "int types;"
+	put "$1/include/uapi/linux/types.h" "int uapi_types;"
+	put "$1/scripts/Kbuild.include" "# Kbuild"
+	for name in build lib modpost; do
+		put "$1/scripts/Makefile.$name" "# $name"
+	done
+}
+
+# What a build adds to it at $1.
+make_objects() {
+	put "$1/.config" "CONFIG_64BIT=y"
+	put "$1/Module.symvers" "0x0	sym	vmlinux	EXPORT_SYMBOL"
+	put "$1/include/config/auto.conf" "CONFIG_64BIT=y"
+	put "$1/include/config/kernel.release" "1.2.3"
+	put "$1/include/generated/autoconf.h" "#define CONFIG_64BIT 1"
+	put "$1/include/generated/utsrelease.h" '#define UTS_RELEASE "1.2.3"'
+	put "$1/include/generated/uapi/linux/version.h" "#define LINUX_VERSION_CODE 1"
+	put "$1/arch/x86/include/generated/asm/x.h" "int generated;"
+	put "$1/scripts/basic/fixdep" "fixdep"
+	put "$1/scripts/mod/modpost" "modpost"
+	chmod +x "$1/scripts/basic/fixdep" "$1/scripts/mod/modpost"
+}
+
+pack() {
+	"$top/scripts/pack_headers.sh" "$@"
+}
+
+# packs BUILD_TREE FILE...: and these are in the archive
+packs() {
+	quiet pack -b "$1" -o "$tmp/packed" || return 1
+	tar -tf "$tmp/packed" > "$tmp/members" || return 1
+	shift
+	for member; do
+		grep -q -x -F -e "./$member" "$tmp/members" && continue
+		ktap_print_msg "not in it: $member"
+		return 1
+	done
+}
+
+# refuses TEXT OPTION...: and leaves things as they are
+refuses() {
+	want=$1
+	shift
+	echo earlier > "$out/archive"
+	fails_with "$want" pack -o "$out/archive" "$@" && unharmed
+}
+
+unharmed() {
+	[ "$(cat "$out/archive")" = earlier ] && [ "$(ls -A "$out")" = archive ] && return
+	ktap_print_msg "left: $(ls -A "$out"), archive: $(head -c 20 "$out/archive")"
+	return 1
+}
+
+# A program at $fake/$1 that does the shell commands $2.
+fake() {
+	rm -rf "$fake"
+	put "$fake/$1" "#!/bin/sh
+$2"
+	chmod +x "$fake/$1"
+}
+
+# broken TOOL COMMANDS TEXT: as TOOL is replaced by COMMANDS
+broken() {
+	fake "$1" "$2"
+	case $1 in
+	strip_comments) STRIP_COMMENTS=$fake/strip_comments refuses "$3" -b "$tree" ;;
+	*) PATH=$fake:$PATH refuses "$3" -b "$tree" ;;
+	esac
+}
+
+each_tool_broken() {
+	for tool in tar xz find awk sort strip_comments mv mktemp nproc; do
+		broken "$tool" "exit 1" "$(case $tool in
+			mktemp) echo "cannot write there" ;;
+			awk|find) echo "" ;;
+			mv) echo "cannot be replaced" ;;
+			*) echo "$tool" ;;
+		esac)" || return 1
+	done
+}
+
+each_tool_killed() {
+	for tool in tar xz find awk sort strip_comments; do
+		# shellcheck disable=SC2016	# the fake itself
+		broken "$tool" 'kill -9 $$' "" || return 1
+	done
+}
+
+# Says that it is done and does nothing.
+each_tool_idle() {
+	for tool in tar xz find awk sort strip_comments; do
+		broken "$tool" "exit 0" "" && continue
+		ktap_print_msg "$tool"
+		return 1
+	done
+}
+
+# The end of a pipe in the way: a tool that writes half and fails.
+half_written() {
+	broken xz "echo half; exit 1" "xz: failed" &&
+		broken tar 'echo half > '"$out"'/../half; exit 2' "tar: failed"
+}
+
+# A disk of 64 KiB: too small at each step, by what is there already.
+disk_full() {
+	for kib in 4 16 32 48; do
+		unshare -rm sh -c "
+		mount -t tmpfs -o size=64k tmpfs '$out' || exit 9
+		echo earlier > '$out/archive'
+		head -c $((kib * 1024)) /dev/zero > '$out/filler'
+		'$top/scripts/pack_headers.sh' -b '$big' -o '$out/archive' \
+			> '$tmp/said' 2>&1 && exit 8
+		rm '$out/filler'
+		[ -s '$tmp/said' ] && [ \"\$(cat '$out/archive')\" = earlier ] &&
+			[ \"\$(ls -A '$out')\" = archive ]" && continue
+		ktap_print_msg "$kib KiB taken: $(cat "$tmp/said")"
+		return 1
+	done
+}
+
+interrupted() {
+	echo earlier > "$out/archive"
+	# shellcheck disable=SC2016	# the parent of the fake
+	fake xz 'kill -TERM $PPID; sleep 1'
+	PATH=$fake:$PATH pack -b "$tree" -o "$out/archive"
+	[ $? -eq 143 ] && unharmed
+}
+
+# A header goes, or is written, while it is packed.
+changes_meanwhile() {
+	cp -r "$tree" "$tmp/moving"
+	broken_tree=$tmp/moving
+	fake xz "echo more >> $broken_tree/include/linux/types.h; exec $(command -v xz) \"\$@\""
+	PATH=$fake:$PATH refuses "changed while it was packed" -b "$broken_tree" || return 1
+	fake strip_comments "rm $broken_tree/include/linux/types.h; exec $STRIP_COMMENTS \"\$@\""
+	STRIP_COMMENTS=$fake/strip_comments refuses "types.h" -b "$broken_tree"
+}
+
+# missing FILE TEXT: from the tree
+missing() {
+	rm -rf "$tmp/lacking"
+	cp -r "$tree" "$tmp/lacking" && rm -r "$tmp/lacking/$1"
+	refuses "$2" -b "$tmp/lacking"
+}
+
+odd_names() {
+	cp -r "$tree" "$tmp/odd"
+	put "$tmp/odd/include/linux/with blank.h" "int a;"
+	put "$tmp/odd/include/linux/-dash.h" "int a;"
+	put "$tmp/odd/include/linux/it's.h" "int a;"
+	put "$tmp/odd/include/linux/\"quoted\".h" "int a;"
+	put "$tmp/odd/include/linux/back\\slash.h" "int a;"
+	put "$tmp/odd/include/linux/\$(touch owned).h" "int a;"
+	packs "$tmp/odd" "include/linux/with blank.h" "include/linux/-dash.h" \
+		"include/linux/it's.h" "include/linux/\$(touch owned).h" &&
+		[ "$(tar -tf "$tmp/packed" --quoting-style=literal |
+			grep -c -F -e '"quoted"' -e 'back\slash')" -eq 2 ]
+}
+
+line_break_in_name() {
+	cp -r "$tree" "$tmp/lines"
+	put "$tmp/lines/include/linux/two
+lines.h" "int a;"
+	refuses "line break" -b "$tmp/lines"
+}
+
+links() {
+	cp -r "$tree" "$tmp/links"
+	put "$tmp/elsewhere.h" "int elsewhere;"
+	ln -s "$tmp/elsewhere.h" "$tmp/links/include/linux/link.h"
+	packs "$tmp/links" include/linux/link.h &&
+		tar -xOf "$tmp/packed" ./include/linux/link.h | grep -q elsewhere
+}
+
+dangling_link() {
+	cp -r "$tree" "$tmp/dangling"
+	ln -s nowhere "$tmp/dangling/include/linux/link.h"
+	refuses "link.h" -b "$tmp/dangling"
+}
+
+# A build with O=, and Debian's headers: the Makefile names the source tree.
+two_trees() {
+	make_source "$tmp/src"
+	make_objects "$tmp/obj"
+	put "$tmp/obj/Makefile" "include $tmp/src/Makefile"
+	put "$tmp/src/include/generated/stale.h" "int stale;"
+	packs "$tmp/obj" Makefile include/linux/types.h Module.symvers &&
+		! grep stale "$tmp/members" &&
+		tar -xOf "$tmp/packed" ./Makefile | grep -q "a kernel"
+}
+
+blanks_in_path() {
+	cp -r "$tree" "$tmp/a b  c"
+	packs "$tmp/a b  c" Makefile include/linux/types.h || return 1
+	quiet make -s -C "$top" pack KDIR="$tmp/a b  c" OUT="$tmp/by make" \
+		BUILDDIR="$tmp/bd" && cmp "$tmp/packed" "$tmp/by make"
+}
+
+secrets() {
+	cp -r "$tree" "$tmp/secret"
+	for name in certs/signing_key.pem certs/signing_key.x509 System.map vmlinux \
+		    scripts/basic/randstruct.seed scripts/mod/.modpost.cmd \
+		    include/linux/.types.h.swp include/linux/types.h~ \
+		    include/linux/types.h.orig scripts/mod/modpost.o .git/config; do
+		put "$tmp/secret/$name" "secret"
+	done
+	packs "$tmp/secret" Makefile &&
+		! tar -xOf "$tmp/packed" | grep -q secret
+}
+
+ktap_print_header
+build_strip_comments
+fake=$tmp/fake
+tree=$tmp/tree
+big=$tmp/big
+out=$tmp/out
+mkdir "$out"
+make_source "$tree"
+make_objects "$tree"
+# so large that it does not fit the small disk even when it is compressed
+cp -r "$tree" "$big"
+head -c 60000 /dev/urandom | od -An -tx1 > "$big/Module.symvers"
+ktap_set_plan 33
+ktap_test_result "a single tree" packs "$tree" Makefile .config Module.symvers \
+	include/linux/types.h arch/x86/include/generated/asm/x.h scripts/mod/modpost
+ktap_test_result "two trees" two_trees
+ktap_test_result "blanks in the path" blanks_in_path
+ktap_test_result "odd names" odd_names
+ktap_test_result "links become files" links
+ktap_test_result "a line break in a name" line_break_in_name
+ktap_test_result "a dangling link" dangling_link
+ktap_test_result "no secrets and no rubbish" secrets
+ktap_test_result "each tool fails" each_tool_broken
+ktap_test_result "each tool is killed" each_tool_killed
+ktap_test_result "each tool does nothing" each_tool_idle
+ktap_test_result "output is half written" half_written
+ktap_test_result "the disk is full" disk_full
+ktap_test_result "interrupted" interrupted
+ktap_test_result "the tree changes meanwhile" changes_meanwhile
+ktap_test_result "no tree" refuses "no such folder" -b "$tmp/none"
+ktap_test_result "no build tree" refuses "include/config/auto.conf" -b "$top"
+for file in include/linux/kconfig.h include/linux/types.h include/uapi \
+	    arch/x86/include/asm include/generated/autoconf.h \
+	    include/generated/utsrelease.h include/generated/uapi/linux/version.h \
+	    arch/x86/Makefile scripts/Makefile.build .config \
+	    include/config/kernel.release scripts/basic/fixdep scripts/mod/modpost; do
+	ktap_test_result "no $file" missing "$file" "${file%/asm}"
+done
+echo CONFIG_MODVERSIONS=y >> "$tree/include/config/auto.conf"
+ktap_test_result "no Module.symvers, but CONFIG_MODVERSIONS" \
+	missing Module.symvers Module.symvers
+ktap_test_result "an unknown content" refuses "no such content" -b "$tree" -c most
+ktap_test_result "an unknown option" fails_with "Usage" pack -x
+ktap_finished
