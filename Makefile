@@ -26,6 +26,10 @@ CONTENT ?= full
 BUILDDIR ?= build
 HOSTCC ?= cc
 
+ifneq ($(words $(CURDIR) $(BUILDDIR)),2)
+$(error BUILDDIR: Kbuild builds in no folder whose path has a blank, this one neither)
+endif
+
 out := $(abspath $(BUILDDIR))
 sources := $(addprefix $(CURDIR)/kheaders/,Kbuild kheaders_sysfs.c kheaders_data.S) \
 	$(CURDIR)/scripts/strip_comments.c
@@ -40,9 +44,13 @@ help:
 .PHONY: module
 module: kdir
 	@mkdir -p $(out) && ln -sf $(sources) $(out)
-	@case "$(KDIR)" in \
-	*[[:space:]]*) scripts/unpack_kdir.sh "$(KDIR)" $(out)/kdir ;; \
-	*) rm -rf $(out)/kdir && ln -s "$$(realpath "$(KDIR)")" $(out)/kdir ;; \
+	@rm -rf $(out)/kdir
+	@case "$$(realpath "$(KDIR)")" in \
+	*[[:space:]]*) \
+		echo "make: $(KDIR): Kbuild wants no blanks in a path; building in what its archive holds" >&2; \
+		$(MAKE) pack OUT=$(out)/kdir.tar.xz CONTENT=full && mkdir $(out)/kdir && \
+		tar -xf $(out)/kdir.tar.xz -C $(out)/kdir ;; \
+	*)	ln -s "$$(realpath "$(KDIR)")" $(out)/kdir ;; \
 	esac
 	$(MAKE) -C $(out)/kdir M=$(out) CONFIG_KHEADERS_SYSFS=m \
 		KHEADERS_CONTENT=$(CONTENT) modules

@@ -63,11 +63,16 @@ build_strip_comments() {
 		ktap_exit_fail_msg "strip_comments does not compile"
 }
 
+# kmake ARGUMENT...: make, with the compiler of the kernel that is tested
+kmake() {
+	"$top/vm/buildroot" "$line" make -s "$@"
+}
+
 # Build kheaders.ko for $kernel into the folder $1; more arguments go to make.
 build_module() {
 	dir=$1
 	shift
-	quiet make -s -C "$top" KDIR="$kernel/kdir" BUILDDIR="$dir" "$@" module
+	quiet kmake -C "$top" KDIR="$kernel/kdir" BUILDDIR="$dir" "$@" module
 }
 
 # Build the modules of the selftests from the archive in the folder $1 alone.
@@ -76,7 +81,7 @@ build_test_modules() {
 	mkdir "$1/tree" &&
 		tar -xf "$1/kheaders_data.tar.xz" -C "$1/tree" &&
 		cp -r "$top/selftests/test_modules" "$1" &&
-		quiet make -s -C "$1/tree" M="$1/test_modules" modules
+		quiet kmake -C "$1/tree" M="$1/test_modules" modules
 }
 
 # Put the selftests into the kernel's own and let those install them to the
