@@ -6,7 +6,8 @@
 #H /sys/kernel/kheaders.tar.xz
 #H
 #H   make demo        show the whole way in a virtual machine, on a bare Debian 12
-#H   make check       install what the tests need, then run them
+#H   make check       install what the tests need, then run those that CI runs
+#H   make check-all   run those of the other kernels, too; takes an hour
 #H
 #H   make KDIR=DIR    build kheaders.ko for the kernel whose build tree is DIR
 #H   make module      the same for the running kernel
@@ -76,6 +77,28 @@ $(out)/strip_comments: scripts/strip_comments.c
 .PHONY: demo
 demo:
 	@vm/demo
+
+# What CI runs, by cost; check-all adds the other kernel lines.
+checks := lint strip pack_faults pack module guest demo meta tokens guest@6.12
+all_checks := guest@5.10 guest@7.x module@5.10 module@6.12 module@7.x tokens@5.10 \
+	tokens@6.12 tokens@7.x pack@5.10 pack@6.12 pack@7.x
+
+run = tests/run $(foreach t,$1,tests/$(firstword $(subst @, ,$t)).sh$(if \
+	$(findstring @,$t),@$(lastword $(subst @, ,$t))))
+
+.PHONY: deps
+deps:
+	@vm/deps check
+
+.PHONY: check check-all lint
+check: deps
+	@$(call run,$(checks))
+
+check-all: deps
+	@$(call run,$(checks) $(all_checks))
+
+lint: deps
+	@$(call run,lint)
 
 .PHONY: clean
 clean:

@@ -75,7 +75,8 @@ name_is_taken() {
 	cat "$KHEADERS_FILE" > "$tmp/owner"
 	rmmod kheaders_squat
 	log_since > "$tmp/log"
-	grep 'File exists' "$tmp/err" && grep -qx squatter "$tmp/owner" &&
+	# newer kernels turn a module's -EEXIST into -EBUSY
+	grep -e 'File exists' -e 'resource busy' "$tmp/err" && grep -qx squatter "$tmp/owner" &&
 		grep "kheaders: $KHEADERS_FILE: already there" "$tmp/log" &&
 		[ "$(wc -l < "$tmp/log")" -eq 1 ]
 }
