@@ -252,36 +252,91 @@ copy_files() {
 		${keep:+-k} -d "$tmp/tree" < "$tmp/copy"
 }
 
-# tar is told each member, folders too, so that the order is ours and a file that
-# went missing is noticed.
-write_archive() {
-	time=$(member_time)
+# Write the members in the order in which they compress best, after "1" or "2", the
+# block they go to.  Alike files must be near each other, as xz looks back 8 MiB, and
+# there is no looking back into the other block.  Hence include/linux with arch and
+# what else builds on it in one block, the rest of include/ in the other, files of a
+# folder before its subfolders, the configuration in its three forms side by side,
+# and Module.symvers in the midst of the functions that it names.  By path alone and
+# in blocks of 16 MiB Debian 6.1 takes 0.9 % more.
+order_members() {
 	awk -F '\t' '
+	function key(path, n, part, i, k) {
+		n = split(path, part, "/")
+		for (i = 1; i < n; i++)
+			k = k "1" part[i] "/"
+		return k "0" part[n]
+	}
+	BEGIN {
+		like[".config"] = ".config"
+		like["include/config/auto.conf"] = ".config/1"
+		like["include/generated/autoconf.h"] = ".config/2"
+		like["Module.symvers"] = "include/linux/n"
+	}
 	{
-		n = split($2, part, "/")
+		block = 1
+		if ($2 ~ /^include\// && \
+		    $2 !~ /^include\/(acpi|asm-generic|config|generated|linux)\//)
+			block = $2 ~ /^include\/dt-bindings\// ? "2 1" : "2 2"
+		print block "\t" key($2 in like ? like[$2] : $2) "\t" $2
+	}' "$tmp/list" > "$tmp/keys" || die awk "failed"
+	sort -t "$tab" -k 1,1 -k 2,2 "$tmp/keys" > "$tmp/order" || die sort "failed"
+}
+
+# Write the names for tar, folders too, so that the order is ours and a file that
+# went missing is noticed; and where in the archive the second block begins.
+write_members() {
+	find "$tmp/tree" -type f -printf '%P\t%s\n' > "$tmp/sizes" || die find "failed"
+	awk -F '\t' -v cut="$tmp/cut" '
+	function member(name, bytes) {
+		print name
+		at += 512 + int((bytes + 511) / 512) * 512
+	}
+	NR == FNR {
+		size[$1] = $2
+		next
+	}
+	$1 != 1 && !second {
+		second = at + 0
+	}
+	{
+		n = split($3, part, "/")
 		dir = "./"
 		if (!seen[dir]++)
-			print dir
+			member(dir, 0)
 		for (i = 1; i < n; i++) {
 			dir = dir part[i] "/"
 			if (!seen[dir]++)
-				print dir
+				member(dir, 0)
 		}
-		print "./" $2
-	}' "$tmp/list" > "$tmp/members" || die awk "failed"
+		member("./" $3, size[$3])
+	}
+	END { print second ? second : at > cut }' \
+		"$tmp/sizes" "$tmp/order" > "$tmp/members" || die awk "failed"
+}
+
+write_archive() {
+	time=$(member_time)
+	order_members
+	write_members
 	step tar "${TAR:-tar}" --create --file="$tmp/tar" --directory="$tmp/tree" \
 		--format=ustar --owner=0 --group=0 --numeric-owner \
 		--mode=u=rwX,go=rX --mtime="$time" \
 		--no-recursion --verbatim-files-from --files-from="$tmp/members"
 	rm -rf "$tmp/tree"
-	# CRC32: the kernel's own xz reader knows no other.  Two threads or more
-	# make blocks, and blocks of one size make the bytes independent of how
-	# many threads there are.
+	compress
+}
+
+# CRC32: the kernel's own xz reader knows no other.  xz works on the two blocks at
+# once if it has two threads, and what it writes does not depend on how many more
+# there are.
+compress() {
 	threads=$(nproc) || die nproc "failed"
 	[ "$threads" -ge 2 ] || threads=2
+	size=$(wc -c < "$tmp/tar") || die tar "wrote nothing"
 	step xz "${XZ:-xz}" --compress --stdout --check=crc32 --threads="$threads" \
-		--block-size=16MiB --lzma2=preset=9e,dict=8MiB,lc=4,pb=0 \
-		"$tmp/tar" > "$tmp/tar.xz"
+		--block-size="$size" --block-list="$(cat "$tmp/cut"),0" \
+		--lzma2=preset=9e,dict=8MiB,lc=4,pb=0 "$tmp/tar" > "$tmp/tar.xz"
 	[ -s "$tmp/tar.xz" ] || die xz "wrote nothing"
 	rm -f "$tmp/tar"
 }

@@ -15,7 +15,7 @@
  *
  * A file is copied whole where that is not safe: one that ends in a checksum of
  * itself (include/linux/atomic/), mixed line ends, NUL bytes, raw strings, an
- * open comment, a comment mark split over two lines, blanks between a
+ * open comment, the opening mark of one split over two lines, blanks between a
  * backslash and the line's end.
  */
 #define _GNU_SOURCE	/* asprintf(), memmem() */
@@ -220,22 +220,30 @@ static bool is_raw_string(const struct strip *s)
 		(len == 3 && !memcmp(id, "u8", 2)));
 }
 
-/*
- * Past the comment at @p ("/" and "*" or "/" stand there); NULL if it is open or
- * its end mark is split over two lines.
- */
+/* Past the line ends that a backslash takes away, from @p on. */
+static const char *skip_splices(const struct strip *s, const char *p)
+{
+	size_t splice;
+
+	while ((splice = splice_len(s, p)) != 0)
+		p += splice;
+	return p;
+}
+
+/* Past the comment at @p ("/" and "*" or "/" stand there); NULL if it is open. */
 static const char *comment_end(const struct strip *s, const char *p)
 {
+	const char *next;
+
 	if (p[1] == '/')
 		return logical_end(s, p);
 
-	for (p += 2; p + 1 < s->end; p++) {
+	for (p += 2; p < s->end; p++) {
 		if (*p != '*')
 			continue;
-		if (p[1] == '/')
-			return p + 2;
-		if (splice_len(s, p + 1))
-			return NULL;
+		next = skip_splices(s, p + 1);
+		if (next < s->end && *next == '/')
+			return next + 1;
 	}
 	return NULL;
 }
@@ -338,6 +346,14 @@ static bool strip_backslash(struct strip *s)
 	return true;
 }
 
+/* Is "/" the first half of a comment mark whose second is on the next line? */
+static bool splits_mark(const struct strip *s)
+{
+	const char *next = skip_splices(s, s->p + 1);
+
+	return next > s->p + 1 && next < s->end && (*next == '*' || *next == '/');
+}
+
 /* Take one step on; false if the file is better left alone. */
 static bool strip_step(struct strip *s)
 {
@@ -352,7 +368,7 @@ static bool strip_step(struct strip *s)
 		return strip_backslash(s);
 	} else if (*s->p == '/' && (*next == '*' || *next == '/')) {
 		return strip_comment(s);
-	} else if (*s->p == '/' && splice_len(s, next)) {
+	} else if (*s->p == '/' && splits_mark(s)) {
 		return false;
 	} else if (*s->p == '#' && !s->token) {
 		return strip_directive(s);

@@ -124,9 +124,12 @@ half_written() {
 
 # A disk of 64 KiB: too small at each step, by what is there already.
 disk_full() {
+	as_root=
+	[ "$(id -u)" -eq 0 ] || as_root=-r
 	for kib in 4 16 32 48; do
-		unshare -rm sh -c "
-		mount -t tmpfs -o size=64k tmpfs '$out' || exit 9
+		# shellcheck disable=SC2086	# an option or nothing
+		unshare $as_root -m sh -c "
+		mount -t tmpfs -o size=64k tmpfs '$out' 2> '$tmp/said' || exit 9
 		echo earlier > '$out/archive'
 		head -c $((kib * 1024)) /dev/zero > '$out/filler'
 		'$top/scripts/pack_headers.sh' -b '$big' -o '$out/archive' \

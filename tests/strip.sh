@@ -32,7 +32,7 @@ check_kept() {
 
 ktap_print_header
 build_strip_comments
-ktap_set_plan 40
+ktap_set_plan 41
 check "a comment is a blank" 'int/**/a;\n' 'int a;\n'
 check "runs of blanks shrink" 'int \t /* x */ \t a;\n' 'int a;\n'
 check "indentation is one blank" '\t\tint a;\n' ' int a;\n'
@@ -73,5 +73,7 @@ check_kept "open comment" 'int  a; /* x\n'
 check_kept "NUL" 'int  a;\0 /* x */\n'
 check_kept "mixed line ends" 'int  a; /* x */\r\nint b;\n'
 check_kept "raw string" 's = R"x(/*  )x"; /* x */\n'
-check_kept "split marks" 'int  a; /\\\n* x */ int b; /* y *\\\n/\n'
+check "closing mark split" 'int  a; /* x *\\\n/ int b; /* y **\\\n z */ int c;\n' \
+	'int a;\\\n int b;\\\n int c;\n'
+check_kept "opening mark split" 'int  a; /\\\n* x */ int b;\n'
 ktap_finished
