@@ -250,6 +250,24 @@ copy_files() {
 		"$tmp/list" > "$tmp/copy" || die awk "failed"
 	step strip_comments "${STRIP_COMMENTS:-$here/strip_comments}" \
 		${keep:+-k} -d "$tmp/tree" < "$tmp/copy"
+	[ "$content" != full ] || sort_auto_conf
+}
+
+# auto.conf says what .config says, in another order.  No order means anything to
+# make, and that of .config takes 12 kB less.
+sort_auto_conf() {
+	conf=$tmp/tree/include/config/auto.conf
+	awk -F = '
+	NR == FNR {
+		place[$1] = FNR
+		next
+	}
+	{ print ($1 in place ? place[$1] : 0) "\t" $0 }' \
+		"$tmp/tree/.config" "$conf" > "$tmp/conf" || die awk "failed"
+	sort -s -n -k 1,1 "$tmp/conf" > "$tmp/conf.sorted" || die sort "failed"
+	bytes=$(wc -c < "$conf")
+	cut -f 2- "$tmp/conf.sorted" > "$conf" || die cut "failed"
+	[ "$(wc -c < "$conf")" -eq "$bytes" ] || die "$conf" "lost lines as it was sorted"
 }
 
 # Write the members in the order in which they compress best, after "1" or "2", the
@@ -257,8 +275,11 @@ copy_files() {
 # there is no looking back into the other block.  Hence include/linux with arch and
 # what else builds on it in one block, the rest of include/ in the other, files of a
 # folder before its subfolders, the configuration in its three forms side by side,
-# and Module.symvers in the midst of the functions that it names.  By path alone and
+# and Module.symvers behind most of the functions that it names.  By path alone and
 # in blocks of 16 MiB Debian 6.1 takes 0.9 % more.
+#
+# The full content goes into one block: that takes 0.5 % less, and 11 seconds in
+# place of 7.  It is packed once and stays in the kernel.
 order_members() {
 	awk -F '\t' '
 	function key(path, n, part, i, k) {
@@ -271,7 +292,7 @@ order_members() {
 		like[".config"] = ".config"
 		like["include/config/auto.conf"] = ".config/1"
 		like["include/generated/autoconf.h"] = ".config/2"
-		like["Module.symvers"] = "include/linux/n"
+		like["Module.symvers"] = "include/linux/x"
 	}
 	{
 		block = 1
@@ -311,13 +332,15 @@ write_members() {
 		}
 		member("./" $3, size[$3])
 	}
-	END { print second ? second : at > cut }' \
-		"$tmp/sizes" "$tmp/order" > "$tmp/members" || die awk "failed"
+	END { print second && blocks == 2 ? second : at > cut }' \
+		blocks="$blocks" "$tmp/sizes" "$tmp/order" > "$tmp/members" || die awk "failed"
 }
 
 write_archive() {
 	time=$(member_time)
 	order_members
+	blocks=1
+	[ "$content" = full ] || blocks=2
 	write_members
 	step tar "${TAR:-tar}" --create --file="$tmp/tar" --directory="$tmp/tree" \
 		--format=ustar --owner=0 --group=0 --numeric-owner \

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Remove comments from C headers without changing what a compiler sees: every
+ * Remove comments from C headers and makefiles.
+ *
+ * In headers nothing changes that a compiler sees: every
  * preprocessing token keeps its text, its physical line, and whether it is the
  * first on its line and follows a blank.  __LINE__, WARN() and compiler
  * messages therefore match the unstripped source, and so do object files.
@@ -17,6 +19,9 @@
  * itself (include/linux/atomic/), mixed line ends, NUL bytes, raw strings, an
  * open comment, the opening mark of one split over two lines, blanks between a
  * backslash and the line's end.
+ *
+ * In makefiles only whole lines go that start with "#", outside of "define" and of
+ * lines that continue others: there "#" may be text.  Their line ends stay.
  */
 #define _GNU_SOURCE	/* asprintf(), memmem() */
 #include <errno.h>
@@ -33,10 +38,11 @@ static const char usage_text[] =
 	"Usage: strip_comments [-k] < HEADER > STRIPPED\n"
 	"       strip_comments [-k] -d DIR < LIST\n"
 	"\n"
-	"Remove comments from C headers; tokens and line numbers stay.\n"
+	"Remove comments from C headers and makefiles; tokens and line numbers stay.\n"
 	"\n"
 	"  -d DIR      read lines 'FILE<tab>NAME' and write each FILE to DIR/NAME:\n"
-	"              stripped if NAME ends in .h, else copied; x bits are kept\n"
+	"              stripped if NAME is that of a header or a makefile, else\n"
+	"              copied; x bits are kept\n"
 	"  -k          keep comments: copy everything as it is\n"
 	"  -h, --help  print this text\n"
 	"\n"
@@ -434,6 +440,70 @@ static size_t strip_text(const char *text, size_t len, char *out)
 	return s.out - out;
 }
 
+/* Is the first word of the line @p, with @len bytes, @word? */
+static bool has_word(const char *p, size_t len, const char *word)
+{
+	size_t n = strlen(word);
+
+	while (len && is_blank(*p)) {
+		p++;
+		len--;
+	}
+	return len >= n && !memcmp(p, word, n) &&
+	       (len == n || is_blank(p[n]) || p[n] == '\n');
+}
+
+/*
+ * strip_makefile - remove the comment lines of a makefile
+ * @text: the makefile
+ * @len: its bytes
+ * @out: room for @len bytes
+ *
+ * Returns how many bytes were written to @out.
+ */
+static size_t strip_makefile(const char *text, size_t len, char *out)
+{
+	const char *p = text, *end = text + len, *eol;
+	bool continues = false, comment = false;
+	size_t n, defines = 0;
+	char *start = out;
+
+	for (; p < end; p += n) {
+		eol = memchr(p, '\n', end - p);
+		n = eol ? (size_t)(eol - p) + 1 : (size_t)(end - p);
+		if (!continues) {
+			comment = *p == '#' && !defines &&
+				  !memmem(p, n, "SPDX", 4) && p > text;
+			defines += has_word(p, n, "define");
+			if (defines && has_word(p, n, "endef"))
+				defines--;
+		}
+		continues = eol && eol > p && eol[-1] == '\\';
+		if (!comment)
+			out = mempcpy(out, p, n);
+		else if (eol)
+			*out++ = '\n';
+	}
+	return out - start;
+}
+
+enum kind { OTHER, HEADER, MAKEFILE };
+
+/* What is the file at @path, by its name? */
+static enum kind kind_of(const char *path)
+{
+	const char *name = strrchr(path, '/');
+	size_t len;
+
+	name = name ? name + 1 : path;
+	len = strlen(name);
+	if (len > 2 && !strcmp(name + len - 2, ".h"))
+		return HEADER;
+	if (!strncmp(name, "Makefile", 8) || !strncmp(name, "Kbuild", 6))
+		return MAKEFILE;
+	return OTHER;
+}
+
 static int fail(const char *object, const char *what)
 {
 	fprintf(stderr, "strip_comments: %s: %s\n", object, what);
@@ -486,20 +556,21 @@ static int write_all(int fd, const char *name, const char *buf, size_t len)
 	return 0;
 }
 
-/* Write @text to @fd, stripped if @strip is set and it can be done. */
+/* Write @text to @fd, stripped as a file of @kind is. */
 static int write_text(int fd, const char *name, const char *text, size_t len,
-		      bool strip)
+		      enum kind kind)
 {
 	char *out;
 	size_t n;
 	int ret;
 
-	if (!strip)
+	if (kind == OTHER)
 		return write_all(fd, name, text, len);
 	out = malloc(2 * len + 2);
 	if (!out)
 		return fail(name, "no memory left");
-	n = strip_text(text, len, out);
+	n = kind == HEADER ? strip_text(text, len, out) :
+			     strip_makefile(text, len, out);
 	ret = write_all(fd, name, n ? out : text, n ? n : len);
 	free(out);
 	return ret;
@@ -567,8 +638,8 @@ static int create(char *path, mode_t mode)
 
 static int do_file(const char *from, char *to, bool keep)
 {
-	size_t len, end = strlen(to);
 	struct stat st;
+	size_t len;
 	char *text;
 	int fd, ret = -1;
 
@@ -577,8 +648,7 @@ static int do_file(const char *from, char *to, bool keep)
 		return -1;
 	fd = create(to, st.st_mode & 0100 ? 0755 : 0644);
 	if (fd >= 0) {
-		ret = write_text(fd, to, text, len, !keep &&
-				 !strcmp(to + end - 2, ".h"));
+		ret = write_text(fd, to, text, len, keep ? OTHER : kind_of(to));
 		if (close(fd) && !ret)
 			ret = fail(to, strerror(errno));
 	}
@@ -624,7 +694,7 @@ static int do_stream(bool keep)
 
 	if (text)
 		ret = write_text(STDOUT_FILENO, "standard output", text, len,
-				 !keep);
+				 keep ? OTHER : HEADER);
 	free(text);
 	return ret;
 }

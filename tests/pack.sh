@@ -79,13 +79,38 @@ reader_of_files() {
 		[ "$(stat -c %a "$tmp/tree")" = 755 ] && diff -r "$tmp/files" "$tmp/tree"
 }
 
-# What is no header is as it was.
+# What is no header and no makefile is as it was, auto.conf but for its order.
 others_unchanged() {
-	for name in .config Module.symvers include/config/auto.conf \
-		    scripts/mod/modpost tools/objtool/objtool; do
+	for name in .config Module.symvers include/config/kernel.release \
+		    scripts/mod/modpost tools/objtool/objtool scripts/depmod.sh; do
 		cmp "$kernel/kdir/$name" "$tmp/tree/$name" || return 1
 	done
-	cmp "$source/Makefile" "$tmp/tree/Makefile"
+	sort "$kernel/kdir/include/config/auto.conf" > "$tmp/auto.conf"
+	sort "$tmp/tree/include/config/auto.conf" | cmp - "$tmp/auto.conf"
+}
+
+# database FOLDER: what make knows once it has read all makefiles of a build
+database() {
+	rm -rf "$tmp/here" && mv "$1" "$tmp/here" && mkdir -p "$tmp/m" &&
+		echo 'obj-m := x.o' > "$tmp/m/Makefile" && : > "$tmp/m/x.c"
+	for flags in "-C $tmp/here M=$tmp/m modules" \
+		     "-C $tmp/here -f scripts/Makefile.build obj=$tmp/m src=$tmp/m srctree=. objtree=. need-builtin=1 need-modorder=1" \
+		     "-C $tmp/here -f scripts/Makefile.modpost srctree=. objtree=."; do
+		# shellcheck disable=SC2086	# a list of words
+		make -p -n $flags 2>&1
+	done | grep -v -e '^# .*[0-9]:[0-9]' -e '^#  Last modified' -e '^# [a-z ]*: *[0-9]' \
+		-e 'files, .* impossibilities' -e 'pid' > "$2"
+	mv "$tmp/here" "$1"
+}
+
+# Without comments make reads the same from all makefiles, on the same lines.
+makefiles_mean_the_same() {
+	pack -k -o "$tmp/kept.tar.xz" && mkdir "$tmp/commented" &&
+		tar -xf "$tmp/kept.tar.xz" -C "$tmp/commented" || return 1
+	database "$tmp/tree" "$tmp/database"
+	database "$tmp/commented" "$tmp/database.commented"
+	[ "$(wc -l < "$tmp/database")" -gt 3000 ] || return 1
+	diff "$tmp/database.commented" "$tmp/database"
 }
 
 # With -k headers are as they were, too.
@@ -116,7 +141,7 @@ need_kernel
 build_strip_comments
 source=$(realpath "$kernel"/root/usr/src/linux-headers-*-common)
 full=$tmp/full.tar.xz
-ktap_set_plan 12
+ktap_set_plan 13
 ktap_test_result "full content is packed" pack -o "$full"
 ktap_test_result "headers content is packed" pack -c headers -o "$tmp/headers.tar.xz"
 ktap_print_msg "bytes: full $(wc -c < "$full"), headers $(wc -c < "$tmp/headers.tar.xz")"
@@ -127,6 +152,7 @@ ktap_test_result "format of xz" xz_format
 ktap_test_result "format of tar" tar_format
 ktap_test_result "readers of plain files get the tree" reader_of_files
 ktap_test_result "build files are as they were" others_unchanged
+ktap_test_result "makefiles mean what they meant" makefiles_mean_the_same
 ktap_test_result "-k keeps comments" keeps_comments
 ktap_test_result "the same bytes again" same_bytes
 ktap_test_result "the same bytes on one core, with another umask and zone" \

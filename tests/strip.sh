@@ -30,9 +30,42 @@ check_kept() {
 	ktap_test_result "$1" gives "$2" "$2"
 }
 
+# In a list the name says what a file is.
+in_list() {
+	rm -rf "$tmp/list"
+	printf '%s\t%s\n' "$tmp/in" "$1" | "$STRIP_COMMENTS" -d "$tmp/list" &&
+		cmp "$tmp/want" "$tmp/list/$1"
+}
+
+makefile() {
+	cat > "$tmp/in" <<- 'END'
+		# SPDX-License-Identifier: X
+		# gone
+		a := \
+		# stays
+		define b
+		# stays
+		endef
+		# gone \
+		too
+		c := d # stays
+		#gone
+		x:;
+	END
+	printf '\t# stays\n' >> "$tmp/in"
+	sed -e 's/^#.*gone.*//' -e 's/^too$//' "$tmp/in" > "$tmp/want"
+	in_list scripts/Makefile.build && in_list Makefile && in_list Kbuild
+}
+
+others() {
+	printf 'int  a; /* x */\n# y\n' > "$tmp/in"
+	cp "$tmp/in" "$tmp/want"
+	in_list script.sh && in_list a.S && in_list a.c && in_list .config && in_list h
+}
+
 ktap_print_header
 build_strip_comments
-ktap_set_plan 41
+ktap_set_plan 43
 check "a comment is a blank" 'int/**/a;\n' 'int a;\n'
 check "runs of blanks shrink" 'int \t /* x */ \t a;\n' 'int a;\n'
 check "indentation is one blank" '\t\tint a;\n' ' int a;\n'
@@ -76,4 +109,6 @@ check_kept "raw string" 's = R"x(/*  )x"; /* x */\n'
 check "closing mark split" 'int  a; /* x *\\\n/ int b; /* y **\\\n z */ int c;\n' \
 	'int a;\\\n int b;\\\n int c;\n'
 check_kept "opening mark split" 'int  a; /\\\n* x */ int b;\n'
+ktap_test_result "makefiles" makefile
+ktap_test_result "other files are copied" others
 ktap_finished
