@@ -21,7 +21,10 @@
 #/
 #/ Environment:
 #/   STRIP_COMMENTS          the program made from scripts/strip_comments.c
-#/   TAR, XZ                 GNU tar and xz, if they go by other names
+#/   TAR, XZ, HOSTSTRIP      GNU tar, xz and strip, if they go by other names
+#/   KHEADERS_EXTRA          more files to pack: names relative to the build tree or
+#/                           the source tree, parted by blanks.  What looks like a
+#/                           secret is refused.
 #/   KBUILD_BUILD_TIMESTAMP  a date for the members, as "date -d" reads it
 #/   SOURCE_DATE_EPOCH       the same in seconds since 1970
 #/
@@ -101,8 +104,41 @@ check_trees() {
 	find_arch
 }
 
+# Names that no archive may have, whoever asks: keys, seeds, what a build leaves
+# behind, images and symbol addresses, files of editors and of version control.
+looks_secret() {
+	case /$1 in
+	*.pem|*.key|*.priv|*.p12|*.pfx|*.x509|*.der|*.crt|*.seed|*_key|*[Ss]ecret*) ;;
+	*/certs/*|*randstruct*|*randomize_layout_*) ;;
+	*.cmd|*.o|*.a|*.ko|*/System.map*|*/vmlinux*|*Image) ;;
+	*~|*.sw[a-z]|*.orig|*.rej|*/.git*|*/.svn*|*/.hg*) ;;
+	*) return 1 ;;
+	esac
+}
+
+# Write the rules for what KHEADERS_EXTRA names.
+write_extra() {
+	: > "$tmp/extra"
+	# shellcheck disable=SC2086	# a list of words
+	for name in ${KHEADERS_EXTRA:-}; do
+		case /$name/ in
+		//*|*/../*|*[*@]*) die "$name" "KHEADERS_EXTRA takes plain names below the tree" ;;
+		esac
+		! looks_secret "$name" ||
+			die "$name" "looks like a secret or rubbish; take it out of KHEADERS_EXTRA"
+		if [ -f "$obj/$name" ]; then
+			echo "headers obj must $name" >> "$tmp/extra"
+		elif [ -f "$src/$name" ]; then
+			echo "headers src must $name" >> "$tmp/extra"
+		else
+			die "$name" "named by KHEADERS_EXTRA, but in neither tree"
+		fi
+	done
+}
+
 # Turn the content list into lines "tree rule regex path" that count here.
 write_rules() {
+	write_extra
 	archs=$arch
 	[ "$arch" != um ] || archs='um x86'
 	awk -v content="$content" -v archs="$archs" '
@@ -138,7 +174,8 @@ write_rules() {
 			gsub(/@ARCH@/, arch[i], path)
 			print $2 "\t" $3 "\t" regex(path) "\t" path
 		}
-	}' "$obj/include/config/auto.conf" "$here/kheaders.list" > "$tmp/rules" ||
+	}' "$obj/include/config/auto.conf" "$here/kheaders.list" \
+		"$tmp/extra" > "$tmp/rules" ||
 		die kheaders.list "cannot be read"
 }
 
@@ -250,7 +287,43 @@ copy_files() {
 		"$tmp/list" > "$tmp/copy" || die awk "failed"
 	step strip_comments "${STRIP_COMMENTS:-$here/strip_comments}" \
 		${keep:+-k} -d "$tmp/tree" < "$tmp/copy"
-	[ "$content" != full ] || sort_auto_conf
+	hide_paths
+	[ "$content" != full ] || { sort_auto_conf; strip_programs; }
+	! grep -r -l -I -F -e "PRIVATE KEY-----" "$tmp/tree" >&2 ||
+		die "$obj" "a private key is in a file that would be packed"
+}
+
+# Options that name files of the machine that builds: no module needs them.
+hide_paths() {
+	for file in .config include/config/auto.conf include/generated/autoconf.h; do
+		[ -e "$tmp/tree/$file" ] || continue
+		sed -E 's,^(#define )?(CONFIG_(MODULE_SIG_KEY|SYSTEM_TRUSTED_KEYS|SYSTEM_REVOCATION_KEYS|INITRAMFS_SOURCE|EXTRA_FIRMWARE_DIR|SYSTEM_BLACKLIST_HASH_LIST|EFI_SBAT_FILE|UNUSED_KSYMS_WHITELIST)[ =]"?)/.*",\1\2",' \
+			"$tmp/tree/$file" > "$tmp/hidden" || die sed "failed"
+		[ -s "$tmp/hidden" ] || die sed "wrote nothing"
+		cat "$tmp/hidden" > "$tmp/tree/$file" || die "$file" "cannot be written"
+	done
+}
+
+# machine FILE: the first 20 bytes of an ELF file tell what it runs on
+machine() {
+	od -A n -N 20 -t x1 "$1" | tr -d ' \n' | sed -n 's/^7f454c46.*\(....\)$/\1/p'
+}
+
+# Host programs shed their symbols and debug info, which name the build machine's
+# folders; objtool is four times as large with them.  Those for another machine
+# this one's strip does not know.
+strip_programs() {
+	ours=$(machine /proc/self/exe)
+	set -- "$tmp/tree/scripts"
+	[ ! -d "$tmp/tree/tools" ] || set -- "$@" "$tmp/tree/tools"
+	find "$@" -type f \( -perm -100 -o -name '*.so' \) > "$tmp/programs" ||
+		die find "failed"
+	while read -r file; do
+		theirs=$(machine "$file")
+		if [ -n "$theirs" ] && [ "$theirs" = "$ours" ]; then
+			step strip "${HOSTSTRIP:-strip}" --strip-unneeded "$file"
+		fi
+	done < "$tmp/programs"
 }
 
 # auto.conf says what .config says, in another order.  No order means anything to

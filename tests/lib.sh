@@ -63,6 +63,40 @@ build_strip_comments() {
 		ktap_exit_fail_msg "strip_comments does not compile"
 }
 
+# put FILE TEXT
+put() {
+	mkdir -p "$(dirname "$1")" && printf '%s\n' "$2" > "$1"
+}
+
+# A source tree at $1: the least that kheaders.list asks for.
+make_source() {
+	put "$1/Makefile" "# a kernel"
+	put "$1/arch/x86/Makefile" "# x86"
+	put "$1/arch/x86/include/asm/page.h" "/* x */ int page;"
+	put "$1/include/linux/kconfig.h" "int kconfig;"
+	put "$1/include/linux/types.h" "int types;"
+	put "$1/include/uapi/linux/types.h" "int uapi_types;"
+	put "$1/scripts/Kbuild.include" "# Kbuild"
+	for name in build lib modpost; do
+		put "$1/scripts/Makefile.$name" "# $name"
+	done
+}
+
+# What a build adds to it at $1.
+make_objects() {
+	put "$1/.config" "CONFIG_64BIT=y"
+	put "$1/Module.symvers" "0x0	sym	vmlinux	EXPORT_SYMBOL"
+	put "$1/include/config/auto.conf" "CONFIG_64BIT=y"
+	put "$1/include/config/kernel.release" "1.2.3"
+	put "$1/include/generated/autoconf.h" "#define CONFIG_64BIT 1"
+	put "$1/include/generated/utsrelease.h" '#define UTS_RELEASE "1.2.3"'
+	put "$1/include/generated/uapi/linux/version.h" "#define LINUX_VERSION_CODE 1"
+	put "$1/arch/x86/include/generated/asm/x.h" "int generated;"
+	put "$1/scripts/basic/fixdep" "fixdep"
+	put "$1/scripts/mod/modpost" "modpost"
+	chmod +x "$1/scripts/basic/fixdep" "$1/scripts/mod/modpost"
+}
+
 # kmake ARGUMENT...: make, with the compiler of the kernel that is tested
 kmake() {
 	"$top/vm/buildroot" "$line" make -s "$@"

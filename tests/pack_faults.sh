@@ -8,40 +8,6 @@
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
-# put FILE TEXT
-put() {
-	mkdir -p "$(dirname "$1")" && printf '%s\n' "$2" > "$1"
-}
-
-# A source tree at $1: the least that kheaders.list asks for.
-make_source() {
-	put "$1/Makefile" "# a kernel"
-	put "$1/arch/x86/Makefile" "# x86"
-	put "$1/arch/x86/include/asm/page.h" "/* x */ int page;"
-	put "$1/include/linux/kconfig.h" "int kconfig;"
-	put "$1/include/linux/types.h" "int types;"
-	put "$1/include/uapi/linux/types.h" "int uapi_types;"
-	put "$1/scripts/Kbuild.include" "# Kbuild"
-	for name in build lib modpost; do
-		put "$1/scripts/Makefile.$name" "# $name"
-	done
-}
-
-# What a build adds to it at $1.
-make_objects() {
-	put "$1/.config" "CONFIG_64BIT=y"
-	put "$1/Module.symvers" "0x0	sym	vmlinux	EXPORT_SYMBOL"
-	put "$1/include/config/auto.conf" "CONFIG_64BIT=y"
-	put "$1/include/config/kernel.release" "1.2.3"
-	put "$1/include/generated/autoconf.h" "#define CONFIG_64BIT 1"
-	put "$1/include/generated/utsrelease.h" '#define UTS_RELEASE "1.2.3"'
-	put "$1/include/generated/uapi/linux/version.h" "#define LINUX_VERSION_CODE 1"
-	put "$1/arch/x86/include/generated/asm/x.h" "int generated;"
-	put "$1/scripts/basic/fixdep" "fixdep"
-	put "$1/scripts/mod/modpost" "modpost"
-	chmod +x "$1/scripts/basic/fixdep" "$1/scripts/mod/modpost"
-}
-
 pack() {
 	"$top/scripts/pack_headers.sh" "$@"
 }
@@ -222,15 +188,75 @@ blanks_in_path() {
 
 secrets() {
 	cp -r "$tree" "$tmp/secret"
-	for name in certs/signing_key.pem certs/signing_key.x509 System.map vmlinux \
-		    scripts/basic/randstruct.seed scripts/mod/.modpost.cmd \
-		    include/linux/.types.h.swp include/linux/types.h~ \
-		    include/linux/types.h.orig scripts/mod/modpost.o .git/config; do
+	for name in $secret_names; do
 		put "$tmp/secret/$name" "secret"
 	done
 	packs "$tmp/secret" Makefile &&
 		! tar -xOf "$tmp/packed" | grep -q secret
 }
+
+# Nor if somebody asks for them.
+secrets_by_name() {
+	for name in $secret_names ../tree/Makefile /etc/passwd; do
+		KHEADERS_EXTRA="Makefile $name" refuses "$name: " -b "$tmp/secret" || return 1
+	done
+}
+
+secret_inside() {
+	put "$tmp/secret/notes.txt" "-----BEGIN PRIVATE KEY-----"
+	KHEADERS_EXTRA=notes.txt refuses "private key" -b "$tmp/secret"
+}
+
+extra() {
+	put "$tmp/secret/notes.txt" "some notes"
+	put "$tmp/secret/Documentation/a.rst" "a"
+	KHEADERS_EXTRA="notes.txt Documentation/a.rst" packs "$tmp/secret" notes.txt \
+		Documentation/a.rst && KHEADERS_EXTRA="nowhere.txt" \
+		refuses "in neither tree" -b "$tmp/secret"
+}
+
+# Where keys are on the build machine is nobody's business; what the kernel looks for
+# at run time stays.
+paths_hidden() {
+	cp -r "$tree" "$tmp/paths"
+	for name in .config include/config/auto.conf; do
+		put "$tmp/paths/$name" 'CONFIG_MODULE_SIG_KEY="/secret/key.pem"
+CONFIG_SYSTEM_TRUSTED_KEYS="/secret/certs.pem"
+CONFIG_INITRAMFS_SOURCE="/secret/root"
+CONFIG_MODPROBE_PATH="/sbin/modprobe"'
+	done
+	put "$tmp/paths/include/generated/autoconf.h" \
+		'#define CONFIG_MODULE_SIG_KEY "/secret/key.pem"'
+	packs "$tmp/paths" .config || return 1
+	tar -xOf "$tmp/packed" > "$tmp/all"
+	! grep -a secret "$tmp/all" || return 1
+	[ "$(grep -a -c '^CONFIG_MODPROBE_PATH="/sbin/modprobe"$' "$tmp/all")" -eq 2 ] &&
+		[ "$(grep -a -c 'CONFIG_MODULE_SIG_KEY[ =]""$' "$tmp/all")" -eq 3 ]
+}
+
+# Debug info of host programs names the folder that they were built in.
+programs_stripped() {
+	cp -r "$tree" "$tmp/programs"
+	mkdir "$tmp/buildplace"
+	echo 'int main(void) { return 7; }' > "$tmp/buildplace/x.c"
+	cc -g -o "$tmp/programs/scripts/mod/modpost" "$tmp/buildplace/x.c" || return 1
+	grep -q buildplace "$tmp/programs/scripts/mod/modpost" &&
+		packs "$tmp/programs" scripts/mod/modpost &&
+		tar -xf "$tmp/packed" -C "$tmp" ./scripts/mod/modpost || return 1
+	! grep buildplace "$tmp/scripts/mod/modpost" || return 1
+	"$tmp/scripts/mod/modpost"
+	[ $? -eq 7 ]
+}
+
+strip_broken() {
+	fake strip "exit 1"
+	PATH=$fake:$PATH refuses "strip: failed" -b "$tmp/programs"
+}
+
+secret_names="certs/signing_key.pem certs/signing_key.x509 System.map vmlinux
+	scripts/basic/randstruct.seed scripts/mod/.modpost.cmd my.key
+	include/linux/.types.h.swp include/linux/types.h~ include/linux/types.h.orig
+	scripts/mod/modpost.o .git/config scripts/gcc-plugins/randomize_layout_seed.h"
 
 ktap_print_header
 build_strip_comments
@@ -244,7 +270,7 @@ make_objects "$tree"
 # so large that it does not fit the small disk even when it is compressed
 cp -r "$tree" "$big"
 head -c 60000 /dev/urandom | od -An -tx1 > "$big/Module.symvers"
-ktap_set_plan 33
+ktap_set_plan 39
 ktap_test_result "a single tree" packs "$tree" Makefile .config Module.symvers \
 	include/linux/types.h arch/x86/include/generated/asm/x.h scripts/mod/modpost
 ktap_test_result "two trees" two_trees
@@ -254,6 +280,12 @@ ktap_test_result "links become files" links
 ktap_test_result "a line break in a name" line_break_in_name
 ktap_test_result "a dangling link" dangling_link
 ktap_test_result "no secrets and no rubbish" secrets
+ktap_test_result "not by KHEADERS_EXTRA either" secrets_by_name
+ktap_test_result "no private key inside a file" secret_inside
+ktap_test_result "KHEADERS_EXTRA adds files" extra
+ktap_test_result "no paths of the build machine in the configuration" paths_hidden
+ktap_test_result "host programs are stripped" programs_stripped
+ktap_test_result "strip fails" strip_broken
 ktap_test_result "each tool fails" each_tool_broken
 ktap_test_result "each tool is killed" each_tool_killed
 ktap_test_result "each tool does nothing" each_tool_idle
