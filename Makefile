@@ -13,6 +13,7 @@
 #H   make module      the same for the running kernel
 #H   make pack OUT=FILE [KDIR=DIR]
 #H                    only pack the archive
+#H   make bench       size, time and memory, against mainline's in the same run
 #H   make lint        the quick checks alone
 #H   make clean       remove what was built
 #H
@@ -99,6 +100,10 @@ check-all: deps
 
 lint: deps
 	@$(call run,lint)
+
+.PHONY: bench
+bench: deps
+	@bench/pack
 
 .PHONY: clean
 clean:

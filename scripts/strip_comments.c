@@ -32,6 +32,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static const char usage_text[] =
@@ -360,6 +361,16 @@ static bool splits_mark(const struct strip *s)
 	return next > s->p + 1 && next < s->end && (*next == '*' || *next == '/');
 }
 
+/* Past the characters from s->p on that mean nothing here, the first in any case. */
+static const char *plain_end(const struct strip *s)
+{
+	const char *p = s->p + 1;
+
+	while (p < s->end && !strchr(" \t\v\f\r\n\\/\"'", *p))
+		p++;
+	return p;
+}
+
 /* Take one step on; false if the file is better left alone. */
 static bool strip_step(struct strip *s)
 {
@@ -383,7 +394,7 @@ static bool strip_step(struct strip *s)
 	} else if (*s->p == '"' || *s->p == '\'') {
 		copy(s, literal_end(s, s->p, *s->p));
 	} else {
-		copy(s, s->p + 1);
+		copy(s, plain_end(s));
 	}
 	return true;
 }
@@ -656,33 +667,70 @@ static int do_file(const char *from, char *to, bool keep)
 	return ret;
 }
 
-/* Write the files that standard input names to @dir. */
+/* Write the file of one line "FILE<tab>NAME" to @dir. */
+static int do_line(char *line, const char *dir, bool keep)
+{
+	char *tab = strchr(line, '\t'), *to;
+	int ret;
+
+	if (!tab || !tab[1])
+		return fail(line, "not a line 'FILE<tab>NAME'");
+	*tab = '\0';
+	if (asprintf(&to, "%s/%s", dir, tab + 1) < 0)
+		return fail(line, "no memory left");
+	ret = do_file(line, to, keep);
+	free(to);
+	return ret;
+}
+
+/* Do the lines of @list, which has @len bytes, whose number modulo @of is @which. */
+static int do_share(char *list, size_t len, int which, int of, const char *dir,
+		    bool keep)
+{
+	char *line = list, *eol;
+	int n, ret = 0;
+
+	for (n = 0; !ret && line < list + len; n++, line = eol + 1) {
+		eol = memchr(line, '\n', list + len - line);
+		if (!eol)
+			return fail("list", "its last line does not end");
+		*eol = '\0';
+		if (n % of == which)
+			ret = do_line(line, dir, keep);
+	}
+	return ret;
+}
+
+/*
+ * Write the files that standard input names to @dir, with as many processes as
+ * there are processors: most of the time goes into making files.
+ */
 static int do_list(const char *dir, bool keep)
 {
-	char *line = NULL, *tab, *to;
-	size_t room = 0;
-	ssize_t n;
-	int ret = 0;
+	long of = sysconf(_SC_NPROCESSORS_ONLN), i;
+	int status, ret = 0;
+	size_t len;
+	char *list = read_all(STDIN_FILENO, "list", &len);
+	pid_t pid;
 
-	while (!ret && (n = getline(&line, &room, stdin)) > 0) {
-		if (line[n - 1] == '\n')
-			line[n - 1] = '\0';
-		tab = strchr(line, '\t');
-		if (!tab || !tab[1]) {
-			ret = fail(line, "not a line 'FILE<tab>NAME'");
+	if (!list)
+		return -1;
+	if (of < 1)
+		of = 1;
+	for (i = 0; i < of; i++) {
+		pid = fork();
+		if (pid < 0) {
+			ret = fail("fork", strerror(errno));
 			break;
 		}
-		*tab = '\0';
-		if (asprintf(&to, "%s/%s", dir, tab + 1) < 0) {
-			ret = fail(line, "no memory left");
-			break;
-		}
-		ret = do_file(line, to, keep);
-		free(to);
+		if (!pid)
+			_exit(do_share(list, len, i, of, dir, keep) ? 1 : 0);
 	}
-	if (!ret && ferror(stdin))
-		ret = fail("list", strerror(errno));
-	free(line);
+	while (i--) {
+		if (wait(&status) < 0 || status)
+			ret = -1;
+	}
+	free(list);
 	return ret;
 }
 
