@@ -80,9 +80,9 @@ demo:
 	@vm/demo
 
 # What CI runs, by cost; check-all adds the other kernel lines.
-checks := lint strip pack_faults pack reproducible module guest demo meta tokens guest@6.12
-all_checks := guest@5.10 guest@7.x module@5.10 module@6.12 module@7.x tokens@5.10 \
-	tokens@6.12 tokens@7.x pack@5.10 pack@6.12 pack@7.x
+checks := lint strip fuzz pack_faults pack reproducible module guest demo meta tokens guest@6.12
+all_checks := guest@5.10 guest@7.x tokens@5.10 tokens@6.12 tokens@7.x \
+	tokens@5.10/arm64 tokens@6.1/arm64 tokens@6.12/arm64 tokens@7.x/arm64
 
 run = tests/run $(foreach t,$1,tests/$(firstword $(subst @, ,$t)).sh$(if \
 	$(findstring @,$t),@$(lastword $(subst @, ,$t))))

@@ -191,6 +191,23 @@ static const char *logical_end(const struct strip *s, const char *p)
 	return p;
 }
 
+/* Past the line ends that a backslash takes away, from @p on. */
+static const char *skip_splices(const struct strip *s, const char *p)
+{
+	size_t splice;
+
+	while ((splice = splice_len(s, p)) != 0)
+		p += splice;
+	return p;
+}
+
+/* The last byte of the escape at @p: lines are joined before there are escapes. */
+static const char *escape_last(const struct strip *s, const char *p)
+{
+	p = skip_splices(s, p + 1);
+	return p < s->end && !eol_len(s, p) ? p : p - 1;
+}
+
 /*
  * Past the literal at @p that @close ends; the end of the logical line if it is
  * not closed there.
@@ -205,8 +222,8 @@ static const char *literal_end(const struct strip *s, const char *p, char close)
 		splice = splice_len(s, p);
 		if (splice)
 			p += splice - 1;
-		else if (*p == '\\' && close != '>' && p + 1 < s->end)
-			p++;
+		else if (*p == '\\' && close != '>')
+			p = escape_last(s, p);
 	}
 	return p;
 }
@@ -217,24 +234,17 @@ static bool is_raw_string(const struct strip *s)
 	const char *id = s->out;
 	size_t len;
 
-	if (s->after || s->breaks)
+	if (s->after || s->blank)
 		return false;
 	while (id > s->start && is_ident(id[-1]))
 		id--;
 	len = s->out - id;
-	return len && id[len - 1] == 'R' &&
-	       (len == 1 || (len == 2 && strchr("LuU", *id)) ||
-		(len == 3 && !memcmp(id, "u8", 2)));
-}
-
-/* Past the line ends that a backslash takes away, from @p on. */
-static const char *skip_splices(const struct strip *s, const char *p)
-{
-	size_t splice;
-
-	while ((splice = splice_len(s, p)) != 0)
-		p += splice;
-	return p;
+	if (!len || id[len - 1] != 'R')
+		return false;
+	/* a prefix that is split over lines may be any of these */
+	return len == 1 || (id > s->start && id[-1] == '\n') ||
+	       (len == 2 && strchr("LuU", *id)) ||
+	       (len == 3 && !memcmp(id, "u8", 2));
 }
 
 /* Past the comment at @p ("/" and "*" or "/" stand there); NULL if it is open. */
@@ -278,12 +288,24 @@ static bool strip_comment(struct strip *s)
 	return true;
 }
 
-/* Past an #error line at @p, comments in it included; NULL if one is open. */
+/* Is "/" the first half of a comment mark whose second is on the next line? */
+static bool splits_mark(const struct strip *s, const char *p)
+{
+	const char *next = skip_splices(s, p + 1);
+
+	return next > p + 1 && next < s->end && (*next == '*' || *next == '/');
+}
+
+/* Past an #error line at @p, comments in it included; NULL to leave the file. */
 static const char *raw_line_end(const struct strip *s, const char *p)
 {
 	size_t splice;
 
 	while (p && p < s->end && !eol_len(s, p)) {
+		/* what may be a raw string, or a mark that is split */
+		if ((*p == '"' && (p[-1] == 'R' || p[-1] == '\n')) ||
+		    (*p == '/' && splits_mark(s, p)))
+			return NULL;
 		splice = splice_len(s, p);
 		if (splice)
 			p += splice;
@@ -308,6 +330,9 @@ static bool strip_directive(struct strip *s)
 		name++;
 	while (name + len < s->end && is_ident(name[len]))
 		len++;
+	/* what it is called is split, or behind a comment */
+	if (splice_len(s, name + len) || (!len && name < s->end && *name == '/'))
+		return false;
 
 	if ((len == 5 && !memcmp(name, "error", 5)) ||
 	    (len == 7 && !memcmp(name, "warning", 7))) {
@@ -328,6 +353,8 @@ static bool strip_directive(struct strip *s)
 	copy(s, name + len);
 	for (; s->p < s->end && is_blank(*s->p); s->p++)
 		hold_blank(s);
+	if (s->p < s->end && (*s->p == '/' || splice_len(s, s->p)))
+		return false;
 	if (s->p < s->end && *s->p == '<')
 		copy(s, literal_end(s, s->p, '>'));
 	return true;
@@ -345,20 +372,12 @@ static bool strip_backslash(struct strip *s)
 		s->p += splice;
 		return true;
 	}
-	for (p = s->p + 1; p < s->end && is_blank(*p); p++)
-		;
-	if (p > s->p + 1 && (p == s->end || eol_len(s, p)))
+	/* what follows may go, and the line's end be next to the backslash */
+	p = s->p + 1;
+	if (p < s->end && (is_blank(*p) || *p == '/' || splice_len(s, p)))
 		return false;
 	copy(s, s->p + 1);
 	return true;
-}
-
-/* Is "/" the first half of a comment mark whose second is on the next line? */
-static bool splits_mark(const struct strip *s)
-{
-	const char *next = skip_splices(s, s->p + 1);
-
-	return next > s->p + 1 && next < s->end && (*next == '*' || *next == '/');
 }
 
 /* Past the characters from s->p on that mean nothing here, the first in any case. */
@@ -385,7 +404,7 @@ static bool strip_step(struct strip *s)
 		return strip_backslash(s);
 	} else if (*s->p == '/' && (*next == '*' || *next == '/')) {
 		return strip_comment(s);
-	} else if (*s->p == '/' && splits_mark(s)) {
+	} else if (*s->p == '/' && splits_mark(s, s->p)) {
 		return false;
 	} else if (*s->p == '#' && !s->token) {
 		return strip_directive(s);
@@ -412,6 +431,19 @@ static bool has_checksum(const char *text, size_t len)
 	return digits >= 32 && len >= 3 && !memcmp(text + len - 3, "// ", 3);
 }
 
+/* Are there blanks, and a backslash before them, at the line's end text[@i]? */
+static bool ends_in_blank_splice(const char *text, size_t i)
+{
+	size_t end;
+
+	if (i && text[i - 1] == '\r')
+		i--;
+	end = i;
+	while (i && is_blank(text[i - 1]))
+		i--;
+	return i && i < end && text[i - 1] == '\\';
+}
+
 /* Can the text be stripped at all?  Says whether its lines end in CR LF. */
 static bool is_strippable(const char *text, size_t len, bool *crlf)
 {
@@ -421,6 +453,8 @@ static bool is_strippable(const char *text, size_t len, bool *crlf)
 		if (!text[i])
 			return false;
 		lf += text[i] == '\n';
+		if (text[i] == '\n' && ends_in_blank_splice(text, i))
+			return false;
 		cr += text[i] == '\r';
 		both += text[i] == '\r' && i + 1 < len && text[i + 1] == '\n';
 	}
@@ -451,17 +485,26 @@ static size_t strip_text(const char *text, size_t len, char *out)
 	return s.out - out;
 }
 
-/* Is the first word of the line @p, with @len bytes, @word? */
+/* Is @word among the words of the line at @p, which has @len bytes? */
 static bool has_word(const char *p, size_t len, const char *word)
 {
 	size_t n = strlen(word);
+	const char *at = memmem(p, len, word, n);
 
-	while (len && is_blank(*p)) {
-		p++;
-		len--;
-	}
-	return len >= n && !memcmp(p, word, n) &&
-	       (len == n || is_blank(p[n]) || p[n] == '\n');
+	return at && (at == p || is_blank(at[-1])) &&
+	       (at + n == p + len || is_blank(at[n]) || at[n] == '\n');
+}
+
+/* Does the line at @p, which has @len bytes, go on in the next one? */
+static bool continues(const char *p, size_t len)
+{
+	size_t n = 0;
+
+	if (!len || p[len - 1] != '\n')
+		return false;
+	while (n + 1 < len && p[len - 2 - n] == '\\')
+		n++;
+	return n % 2;
 }
 
 /*
@@ -475,21 +518,22 @@ static bool has_word(const char *p, size_t len, const char *word)
 static size_t strip_makefile(const char *text, size_t len, char *out)
 {
 	const char *p = text, *end = text + len, *eol;
-	bool continues = false, comment = false;
+	bool inside = false, comment = false;
 	size_t n, defines = 0;
 	char *start = out;
 
 	for (; p < end; p += n) {
 		eol = memchr(p, '\n', end - p);
 		n = eol ? (size_t)(eol - p) + 1 : (size_t)(end - p);
-		if (!continues) {
+		if (!inside) {
 			comment = *p == '#' && !defines &&
 				  !memmem(p, n, "SPDX", 4) && p > text;
-			defines += has_word(p, n, "define");
-			if (defines && has_word(p, n, "endef"))
+			/* with "override" before it, say; rather once too often */
+			defines += !comment && has_word(p, n, "define");
+			if (defines && !memcmp(p, "endef", n < 5 ? n : 5))
 				defines--;
 		}
-		continues = eol && eol > p && eol[-1] == '\\';
+		inside = continues(p, n);
 		if (!comment)
 			out = mempcpy(out, p, n);
 		else if (eol)

@@ -192,6 +192,21 @@ static bool is_raw_prefix(const struct token *t)
 	return false;
 }
 
+/*
+ * "include", "include_next" and what else a compiler may call so.  Letters beyond
+ * ASCII make it a name that none knows.
+ */
+static bool is_include(const struct token *t)
+{
+	size_t i;
+
+	for (i = 0; i < t->len; i++) {
+		if (t->text[i] == '$' || t->text[i] >= 128)
+			return false;
+	}
+	return t->len >= 7 && !memcmp(t->text, "include", 7);
+}
+
 /* Go to the next token; says whether a blank is before it. */
 static bool skip_space(struct lexer *l)
 {
@@ -218,7 +233,9 @@ static bool skip_space(struct lexer *l)
 
 static bool next_token(struct lexer *l, struct token *t)
 {
-	*t = (struct token){ .space = skip_space(l), .first = l->first };
+	*t = (struct token){ };
+	t->space = skip_space(l);
+	t->first = l->first;
 	if (l->at >= l->text.len)
 		return false;
 	t->text = l->text.c + l->at;
@@ -228,8 +245,7 @@ static bool next_token(struct lexer *l, struct token *t)
 
 	if (t->first && *t->text == '#')
 		l->place = BEHIND_HASH;
-	else if (l->place == BEHIND_HASH && t->len >= 7 &&
-		 !memcmp(t->text, "include", 7))
+	else if (l->place == BEHIND_HASH && is_include(t))
 		l->place = BEHIND_INCLUDE;
 	else
 		l->place = ANYWHERE;

@@ -12,19 +12,27 @@ top=$(realpath "$(dirname "$0")/..")
 # shellcheck source=../vm/lib.sh
 . "$top/vm/lib.sh"
 
+# a line of vm/kernels, "/" and an architecture behind it if not this machine's
 line=${KHEADERS_LINE:-6.1}
+arch=$(dpkg --print-architecture)
+case $line in
+*/*)
+	arch=${line#*/}
+	line=${line%/*}
+	;;
+esac
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 trap 'exit 143' INT TERM
 
 # Set kernel to the folder of the kernel that is tested, see vm/fetch.
 need_kernel() {
-	kernel=$("$top/vm/fetch" "$line") || ktap_exit_fail_msg "no kernel to test"
+	kernel=$("$top/vm/fetch" -a "$arch" "$line") || ktap_exit_fail_msg "no kernel to test"
 }
 
 # The same, with $kernel/source.
 need_kernel_source() {
-	kernel=$("$top/vm/fetch" "$line" source) ||
+	kernel=$("$top/vm/fetch" -a "$arch" "$line" source) ||
 		ktap_exit_fail_msg "no kernel source to test with"
 }
 

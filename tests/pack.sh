@@ -89,6 +89,32 @@ others_unchanged() {
 	sort "$tmp/tree/include/config/auto.conf" | cmp - "$tmp/auto.conf"
 }
 
+# What gcc says of a macro that is there already, and where.
+redefined() {
+	gcc -E -o /dev/null -include "$tmp/redefine.h" "$1/$2" 2>&1 |
+		grep -e 'redefined' -e 'previous definition' |
+		sed "s,$1/,," | cut -d: -f1,2,4-
+}
+
+# Messages name the lines of the source that was packed.
+lines_in_messages() {
+	echo '#define __ALIGN_KERNEL 1
+#define LIST_POISON1 1
+#define NAME_MAX 1' > "$tmp/redefine.h"
+	for name in include/uapi/linux/const.h include/linux/poison.h \
+		    include/uapi/linux/limits.h; do
+		redefined "$source" "$name" > "$tmp/messages.source"
+		redefined "$tmp/tree" "$name" > "$tmp/messages.tree"
+		[ -s "$tmp/messages.tree" ] || return 1
+		diff "$tmp/messages.source" "$tmp/messages.tree" || return 1
+	done
+}
+
+# Neither where the kernel's trees are nor where this checkout is.
+no_paths() {
+	! grep -r -l -a -F -e "$(realpath "$kernel")" -e "$source" -e "$top" "$tmp/tree"
+}
+
 # database FOLDER: what make knows once it has read all makefiles of a build
 database() {
 	rm -rf "$tmp/here" && mv "$1" "$tmp/here" && mkdir -p "$tmp/m" &&
@@ -130,7 +156,7 @@ need_kernel
 build_strip_comments
 source=$(realpath "$kernel"/root/usr/src/linux-headers-*-common)
 full=$tmp/full.tar.xz
-ktap_set_plan 11
+ktap_set_plan 13
 ktap_test_result "full content is packed" pack -o "$full"
 ktap_test_result "headers content is packed" pack -c headers -o "$tmp/headers.tar.xz"
 ktap_print_msg "bytes: full $(wc -c < "$full"), headers $(wc -c < "$tmp/headers.tar.xz")"
@@ -141,6 +167,8 @@ ktap_test_result "format of xz" xz_format
 ktap_test_result "format of tar" tar_format
 ktap_test_result "readers of plain files get the tree" reader_of_files
 ktap_test_result "build files are as they were" others_unchanged
+ktap_test_result "messages name the right lines" lines_in_messages
+ktap_test_result "no path of the build machine" no_paths
 ktap_test_result "makefiles mean what they meant" makefiles_mean_the_same
 ktap_test_result "-k keeps comments" keeps_comments
 ktap_finished

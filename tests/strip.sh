@@ -46,6 +46,15 @@ makefile() {
 		define b
 		# stays
 		endef
+		override define e
+		# stays
+		 define f
+		# stays
+		endef
+		# stays
+		endef
+		# gone \\
+		x := 1
 		# gone \
 		too
 		c := d # stays
@@ -65,7 +74,7 @@ others() {
 
 ktap_print_header
 build_strip_comments
-ktap_set_plan 43
+ktap_set_plan 51
 check "a comment is a blank" 'int/**/a;\n' 'int a;\n'
 check "runs of blanks shrink" 'int \t /* x */ \t a;\n' 'int a;\n'
 check "indentation is one blank" '\t\tint a;\n' ' int a;\n'
@@ -109,6 +118,14 @@ check_kept "raw string" 's = R"x(/*  )x"; /* x */\n'
 check "closing mark split" 'int  a; /* x *\\\n/ int b; /* y **\\\n z */ int c;\n' \
 	'int a;\\\n int b;\\\n int c;\n'
 check_kept "opening mark split" 'int  a; /\\\n* x */ int b;\n'
+check_kept "backslash that is none" '#define A x \\ /* x */\nint  b;\n'
+check "escape split by a line end" 's = "\\\\\n /* x */ n"; /* y */\n' 's = "\\\\\n /* x */ n";\n'
+check_kept "blank behind a backslash, in a comment" '// a \\ \nint  x;\n'
+check_kept "blank behind a backslash, in a literal" 's = "a\\ \nb /* x */ c";\n'
+check_kept "comment in an include" '#include /**/<a//b>\n'
+check_kept "line end in an include" '#inc\\\nlude <a//b>\n'
+check_kept "opening mark split in #error" '#error /\\\n*\n// */ a\nint  b;\n'
+check_kept "raw string behind a split prefix" 's = R\\\n"(  /* x */ " /* y */ )";\n'
 ktap_test_result "makefiles" makefile
 ktap_test_result "other files are copied" others
 ktap_finished
