@@ -104,6 +104,7 @@ lint: deps
 .PHONY: bench
 bench: deps
 	@bench/pack
+	@bench/plot
 
 .PHONY: clean
 clean:
