@@ -7,7 +7,7 @@
 #H
 #H   make demo        show the whole way in a virtual machine, on a bare Debian 12
 #H   make check       install what the tests need, then run those that CI runs
-#H   make check-all   run those of the other kernels, too; takes an hour
+#H   make check-all   run those of the other kernels, too; half an hour
 #H
 #H   make KDIR=DIR    build kheaders.ko for the kernel whose build tree is DIR
 #H   make module      the same for the running kernel

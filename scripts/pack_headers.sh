@@ -289,8 +289,10 @@ copy_files() {
 		${keep:+-k} -d "$tmp/tree" < "$tmp/copy"
 	hide_paths
 	[ "$content" != full ] || { sort_auto_conf; strip_programs; }
-	! grep -r -l -I -F -e "PRIVATE KEY-----" "$tmp/tree" >&2 ||
-		die "$obj" "a private key is in a file that would be packed"
+	# each file must be named as free of keys: a grep that fails names none
+	grep -r -L -I -F -e "PRIVATE KEY-----" "$tmp/tree" > "$tmp/free" || true
+	[ "$(wc -l < "$tmp/free")" -eq "$(wc -l < "$tmp/list")" ] ||
+		die grep "a private key is in a file that would be packed, or grep failed"
 }
 
 # Options that name files of the machine that builds: no module needs them.
@@ -349,9 +351,9 @@ sort_auto_conf() {
 # what else builds on it in one block, the rest of include/ in the other, files of a
 # folder before its subfolders, the configuration in its three forms side by side,
 # and Module.symvers behind most of the functions that it names.  By path alone and
-# in blocks of 16 MiB Debian 6.1 takes 0.9 % more.
+# in blocks of 16 MiB the headers of Debian 6.1 take 0.5 % more.
 #
-# The full content goes into one block: that takes 0.5 % less, and 11 seconds in
+# The full content goes into one block: that takes 0.3 % less, and 11 seconds in
 # place of 7.  It is packed once and stays in the kernel.
 order_members() {
 	awk -F '\t' '

@@ -485,14 +485,25 @@ static size_t strip_text(const char *text, size_t len, char *out)
 	return s.out - out;
 }
 
-/* Is @word among the words of the line at @p, which has @len bytes? */
-static bool has_word(const char *p, size_t len, const char *word)
+/* Does @word, and no longer one, stand at @p, in a line that ends at @end? */
+static bool starts_word(const char *p, const char *end, const char *word)
 {
 	size_t n = strlen(word);
-	const char *at = memmem(p, len, word, n);
 
-	return at && (at == p || is_blank(at[-1])) &&
-	       (at + n == p + len || is_blank(at[n]) || at[n] == '\n');
+	return (size_t)(end - p) >= n && !memcmp(p, word, n) &&
+	       (p + n == end || !is_ident(p[n]));
+}
+
+/* Is @word among the words of the line from @p to @end? */
+static bool has_word(const char *p, const char *end, const char *word)
+{
+	const char *at;
+
+	for (at = p; at < end; at++) {
+		if ((at == p || is_blank(at[-1])) && starts_word(at, end, word))
+			return true;
+	}
+	return false;
 }
 
 /* Does the line at @p, which has @len bytes, go on in the next one? */
@@ -529,8 +540,8 @@ static size_t strip_makefile(const char *text, size_t len, char *out)
 			comment = *p == '#' && !defines &&
 				  !memmem(p, n, "SPDX", 4) && p > text;
 			/* with "override" before it, say; rather once too often */
-			defines += !comment && has_word(p, n, "define");
-			if (defines && !memcmp(p, "endef", n < 5 ? n : 5))
+			defines += !comment && has_word(p, p + n, "define");
+			if (defines && starts_word(p, p + n, "endef"))
 				defines--;
 		}
 		inside = continues(p, n);

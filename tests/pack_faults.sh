@@ -8,8 +8,9 @@
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
+# With programs of $fakepath before those of this machine, if it is set
 pack() {
-	"$top/scripts/pack_headers.sh" "$@"
+	PATH=${fakepath:-$PATH} "$top/scripts/pack_headers.sh" "$@"
 }
 
 # packs BUILD_TREE FILE...: and these are in the archive
@@ -51,12 +52,12 @@ broken() {
 	fake "$1" "$2"
 	case $1 in
 	strip_comments) STRIP_COMMENTS=$fake/strip_comments refuses "$3" -b "$tree" ;;
-	*) PATH=$fake:$PATH refuses "$3" -b "$tree" ;;
+	*) fakepath=$fake:$PATH refuses "$3" -b "$tree" ;;
 	esac
 }
 
 each_tool_broken() {
-	for tool in tar xz find awk sort cut strip_comments mv mktemp nproc; do
+	for tool in tar xz find awk sort cut sed grep strip_comments mv mktemp nproc; do
 		broken "$tool" "exit 1" "$(case $tool in
 			mktemp) echo "cannot write there" ;;
 			awk|find) echo "" ;;
@@ -67,7 +68,7 @@ each_tool_broken() {
 }
 
 each_tool_killed() {
-	for tool in tar xz find awk sort cut strip_comments; do
+	for tool in tar xz find awk sort cut sed grep strip_comments; do
 		# shellcheck disable=SC2016	# the fake itself
 		broken "$tool" 'kill -9 $$' "" || return 1
 	done
@@ -75,7 +76,7 @@ each_tool_killed() {
 
 # Says that it is done and does nothing.
 each_tool_idle() {
-	for tool in tar xz find awk sort cut strip_comments; do
+	for tool in tar xz find awk sort cut sed grep strip_comments; do
 		broken "$tool" "exit 0" "" && continue
 		ktap_print_msg "$tool"
 		return 1
@@ -112,7 +113,7 @@ interrupted() {
 	echo earlier > "$out/archive"
 	# shellcheck disable=SC2016	# the parent of the fake
 	fake xz 'kill -TERM $PPID; sleep 1'
-	PATH=$fake:$PATH pack -b "$tree" -o "$out/archive"
+	fakepath=$fake:$PATH pack -b "$tree" -o "$out/archive"
 	[ $? -eq 143 ] && unharmed
 }
 
@@ -121,7 +122,7 @@ changes_meanwhile() {
 	cp -r "$tree" "$tmp/moving"
 	broken_tree=$tmp/moving
 	fake xz "echo more >> $broken_tree/include/linux/types.h; exec $(command -v xz) \"\$@\""
-	PATH=$fake:$PATH refuses "changed while it was packed" -b "$broken_tree" || return 1
+	fakepath=$fake:$PATH refuses "changed while it was packed" -b "$broken_tree" || return 1
 	fake strip_comments "rm $broken_tree/include/linux/types.h; exec $STRIP_COMMENTS \"\$@\""
 	STRIP_COMMENTS=$fake/strip_comments refuses "types.h" -b "$broken_tree"
 }
@@ -250,7 +251,7 @@ programs_stripped() {
 
 strip_broken() {
 	fake strip "exit 1"
-	PATH=$fake:$PATH refuses "strip: failed" -b "$tmp/programs"
+	fakepath=$fake:$PATH refuses "strip: failed" -b "$tmp/programs"
 }
 
 secret_names="certs/signing_key.pem certs/signing_key.x509 System.map vmlinux
