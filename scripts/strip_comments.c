@@ -18,7 +18,7 @@
  * A file is copied whole where that is not safe: one that ends in a checksum of
  * itself (include/linux/atomic/), mixed line ends, NUL bytes, raw strings, an
  * open comment, the opening mark of one split over two lines, blanks between a
- * backslash and the line's end.
+ * backslash and the line's end, "%:" for "#", a byte order mark, __has_include.
  *
  * In makefiles only whole lines go that start with "#", outside of "define" and of
  * lines that continue others: there "#" may be text.  Their line ends stay.
@@ -342,8 +342,14 @@ static bool strip_directive(struct strip *s)
 		copy(s, to);
 		return true;
 	}
+	/* __has_include(<a//b.h>) has names in it, too */
+	to = logical_end(s, name);
+	if (len >= 2 && (!memcmp(name, "if", 2) || !memcmp(name, "el", 2)) &&
+	    memmem(name, to - name, "__has_", 6))
+		return false;
 	copy(s, s->p + 1);
-	if (len < 7 || memcmp(name, "include", 7))
+	if ((len < 7 || memcmp(name, "include", 7)) &&
+	    (len != 6 || memcmp(name, "import", 6)))
 		return true;
 
 	/* "//" and "/ *" between the angle brackets are part of a name */
@@ -408,6 +414,11 @@ static bool strip_step(struct strip *s)
 		return false;
 	} else if (*s->p == '#' && !s->token) {
 		return strip_directive(s);
+	} else if (*s->p == '%' && !s->token) {
+		next = skip_splices(s, s->p + 1);
+		if (next < s->end && *next == ':')
+			return false;
+		copy(s, s->p + 1);
 	} else if (*s->p == '"' && is_raw_string(s)) {
 		return false;
 	} else if (*s->p == '"' || *s->p == '\'') {
@@ -459,6 +470,8 @@ static bool is_strippable(const char *text, size_t len, bool *crlf)
 		both += text[i] == '\r' && i + 1 < len && text[i + 1] == '\n';
 	}
 	*crlf = cr > 0;
+	if (len >= 3 && !memcmp(text, "\xef\xbb\xbf", 3))
+		return false;
 	return (!cr || (cr == both && cr == lf)) && !has_checksum(text, len);
 }
 

@@ -74,7 +74,7 @@ others() {
 
 ktap_print_header
 build_strip_comments
-ktap_set_plan 51
+ktap_set_plan 57
 check "a comment is a blank" 'int/**/a;\n' 'int a;\n'
 check "runs of blanks shrink" 'int \t /* x */ \t a;\n' 'int a;\n'
 check "indentation is one blank" '\t\tint a;\n' ' int a;\n'
@@ -102,6 +102,13 @@ check "open quote in assembly" "mov r0 @ don't  /* x */ \n/* y */\n" "mov r0 @ d
 check "#error keeps its text" "# error  don't  do /* x */ that \n/* y */\n" "# error  don't  do /* x */ that \n\n"
 check "#warning over two lines" '#warning a  \\\n  b /* x\n */ c\n/* y */\n' '#warning a  \\\n  b /* x\n */ c\n\n'
 check "names in brackets" '#include  <a//b.h>  // x\n# include </*c.h>\n' '#include <a//b.h>\n# include </*c.h>\n'
+check "#import and #include_next" '#import <a//b.h>\n#include_next <c//d> // x\n' \
+	'#import <a//b.h>\n#include_next <c//d>\n'
+check_kept "__has_include" '#if  __has_include(<a//b.h>) /* x */\n'
+check_kept "#elif __has_include over two lines" '#elif  a && \\\n __has_include(<a//b>) // x\n'
+check_kept "a digraph for #" '  %%:include <a//b.h> // x\n'
+check_kept "byte order mark" '\357\273\277#error don'\''t /* x */ this\n'
+check "percent is none" '/* x */ %% /* y */ a\n' ' %% a\n'
 check "division is none" 'a = b / c; a = b /d; /**/\n' 'a = b / c; a = b /d;\n'
 check "stars and slashes" '/***//* **/a/ *b;/*/*/\n' ' a/ *b;\n'
 check "CR LF" '/* a\r\n */\r\nint  a; // x\r\nb /* y\r\n */ c\r\n' '\r\n\r\nint a;\r\nb\\\r\n c\r\n'
