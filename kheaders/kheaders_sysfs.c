@@ -13,9 +13,12 @@
 #include <linux/string.h>
 #include <linux/sysfs.h>
 
-/* Between the markers in kheaders_data.S. */
-extern const char kheaders_data[];
-extern const char kheaders_data_end[];
+/*
+ * Between the markers in kheaders_data.S, which is linked in after modpost: the
+ * archive holds what modpost writes.  Modpost lets only weak symbols be undefined.
+ */
+extern const char kheaders_data[] __weak;
+extern const char kheaders_data_end[] __weak;
 
 /*
  * __BIN_ATTR_SIMPLE_RO came with 34f7b36ad5e8 ("sysfs: Add sysfs_bin_attr_simple_read()
@@ -38,8 +41,11 @@ static ssize_t kheaders_read(struct file *file, struct kobject *kobj,
 }
 #endif
 
+/* With the seed of the structures' layout inside it is for root alone. */
+#define KHEADERS_MODE (IS_ENABLED(CONFIG_KHEADERS_RANDSTRUCT_SEED) ? 0400 : 0444)
+
 static struct bin_attribute kheaders_attr __ro_after_init =
-	__BIN_ATTR_SIMPLE_RO(kheaders.tar.xz, 0444);
+	__BIN_ATTR_SIMPLE_RO(kheaders.tar.xz, KHEADERS_MODE);
 
 /* Look before: sysfs answers a taken name with a stack trace. */
 static bool __init kheaders_name_taken(void)
