@@ -7,12 +7,15 @@
 #H
 #H   make demo        show the whole way in a virtual machine, on a bare Debian 12
 #H   make check       install what the tests need, then run those that CI runs
-#H   make check-all   run those of the other kernels, too; half an hour
+#H   make check-all   run those of the other kernels, too; hours
 #H
 #H   make KDIR=DIR    build kheaders.ko for the kernel whose build tree is DIR
 #H   make module      the same for the running kernel
 #H   make pack OUT=FILE [KDIR=DIR]
 #H                    only pack the archive
+#H   make series KSRC=DIR OUT=DIR
+#H                    write the patches that build it into the kernel whose source
+#H                    is KSRC, for "git am" or "patch -p1"
 #H   make bench       size, time and memory, against mainline's in the same run
 #H   make lint        the quick checks alone
 #H   make clean       remove what was built
@@ -80,26 +83,39 @@ demo:
 	@vm/demo
 
 # What CI runs, by cost; check-all adds the other kernel lines.
-checks := lint strip fuzz pack_faults pack reproducible module guest demo meta tokens guest@6.12
+checks := lint strip fuzz pack_faults pack reproducible module guest demo meta tokens \
+	guest@6.12 series tree
 all_checks := guest@5.10 guest@7.x tokens@5.10 tokens@6.12 tokens@7.x \
-	tokens@5.10/arm64 tokens@6.1/arm64 tokens@6.12/arm64 tokens@7.x/arm64
+	tokens@5.10/arm64 tokens@6.1/arm64 tokens@6.12/arm64 tokens@7.x/arm64 \
+	series@5.10 series@6.12 series@7.x tree@5.10 tree@6.12 tree@7.x tree@6.12/arm64
 
-run = tests/run $(foreach t,$1,tests/$(firstword $(subst @, ,$t)).sh$(if \
+run = tests/run -t 3600 $(foreach t,$1,tests/$(firstword $(subst @, ,$t)).sh$(if \
 	$(findstring @,$t),@$(lastword $(subst @, ,$t))))
 
-.PHONY: deps
+.PHONY: deps deps-all
 deps:
 	@vm/deps check
+deps-all:
+	@vm/deps check-all
 
 .PHONY: check check-all lint
 check: deps
 	@$(call run,$(checks))
 
-check-all: deps
+check-all: export FUZZ_RUNS := 10000000
+check-all: export KHEADERS_RECORD := y
+check-all: deps-all
 	@$(call run,$(checks) $(all_checks))
 
 lint: deps
 	@$(call run,lint)
+
+.PHONY: series
+series:
+	@test -n "$(KSRC)" && test -n "$(OUT)" || { \
+		echo "make: series: needs KSRC=DIR, the source of a kernel, and OUT=DIR" >&2; \
+		exit 2; }
+	@patches/generate "$(KSRC)" "$(OUT)"
 
 .PHONY: bench
 bench: deps

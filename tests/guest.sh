@@ -6,12 +6,6 @@
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
-# Turn the selftests' KTAP, which stands behind "# ", into lines of this test.
-results() {
-	sed -n -e 's/^# ok [0-9]* /pass\t/p' -e 's/^# not ok [0-9]* /fail\t/p' \
-		-e 's/^not ok [0-9]* /fail\t/p' "$tmp/guest.log" > "$tmp/results"
-}
-
 report() {
 	while IFS="$(printf '\t')" read -r verdict name; do
 		case $verdict/$name in

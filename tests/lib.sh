@@ -127,7 +127,7 @@ build_test_modules() {
 }
 
 # Put the selftests into the kernel's own and let those install them to the
-# folder $1.  5.10 would install all headers of the kernel first, which takes its
+# folder $1, built by the compiler $2.  5.10 would install all headers of the kernel first, which takes its
 # whole source and is not needed.
 install_selftests() {
 	rm -rf "$tmp/ksft" &&
@@ -137,7 +137,7 @@ install_selftests() {
 		printf 'headers_install:\n\t@:\n' > "$tmp/ksft/Makefile" &&
 		cp -r "$top/selftests" "$tmp/ksft/tools/testing/selftests/kheaders" &&
 		quiet make -s -C "$tmp/ksft/tools/testing/selftests" TARGETS=kheaders \
-			INSTALL_PATH="$1" \
+			INSTALL_PATH="$1" CC="${2:-gcc}" \
 			CFLAGS="-O2 -Wall -Werror" install
 }
 
@@ -153,16 +153,26 @@ fill_share() {
 # What the guest does: install the module and run the selftests.
 # shellcheck disable=SC2016	# the guest's shell expands it
 guest_selftests='
-mkdir -p "/lib/modules/$(uname -r)/updates"
-cp /share/kheaders.ko "/lib/modules/$(uname -r)/updates"
-depmod
+if [ -e /share/kheaders.ko ]; then
+	mkdir -p "/lib/modules/$(uname -r)/updates"
+	cp /share/kheaders.ko "/lib/modules/$(uname -r)/updates"
+	depmod
+fi
 export KHEADERS_MODULES=/share/test_modules
 cd /share/kselftest
 sh run_kselftest.sh'
 
-# Run the selftests in a guest with the share $1, whose archive has the sha256 $2.
-# Results of all of them go to standard output; status: that of the runner.
+# Run the selftests in a guest with the share $1, whose archive has the sha256 $2,
+# and the commands $3 behind them.  Results of all of them go to standard output;
+# status: that of the runner.
 run_guest_selftests() {
 	"$top/vm/run" -k "$kernel" -s "$1" -t 600 \
-		"export KHEADERS_SHA256=$2; $guest_selftests"
+		"export KHEADERS_SHA256=$2; $guest_selftests${3:-}"
+}
+
+# Turn the selftests' KTAP in $tmp/guest.log, which stands behind "# ", into lines
+# "pass" or "fail", tab, name in $tmp/results.
+results() {
+	sed -n -e 's/^# ok [0-9]* /pass\t/p' -e 's/^# not ok [0-9]* /fail\t/p' \
+		-e 's/^not ok [0-9]* /fail\t/p' "$tmp/guest.log" > "$tmp/results"
 }
