@@ -17,11 +17,31 @@
 #include "../kselftest_harness.h"
 
 #define PATH "/sys/kernel/kheaders.tar.xz"
-#define READERS 16
+#define READERS 64
 
 /* First and last bytes of an xz stream: The .xz File Format, 2.1.1 and 2.1.2. */
 static const char xz_head[] = { (char)0xfd, '7', 'z', 'X', 'Z', 0 };
 static const char xz_foot[] = { 'Y', 'Z' };
+
+/*
+ * Leave before any test if there is nothing to test.  Not with SKIP() in the fixture's
+ * setup: harnesses as old as 6.1's run the test all the same.
+ */
+static void __attribute__((constructor)) need_archive(void)
+{
+	if (!access(PATH, F_OK) || !system("modprobe -q kheaders 2> /dev/null"))
+		return;
+	puts("TAP version 13\n1..0 # SKIP no " PATH " and no module that brings it");
+	exit(KSFT_SKIP);
+}
+
+/* How many reads at random: KHEADERS_PREADS if it is set. */
+static int preads(void)
+{
+	const char *value = getenv("KHEADERS_PREADS");
+
+	return value && atoi(value) > 0 ? atoi(value) : 10000;
+}
 
 FIXTURE(kheaders)
 {
@@ -36,8 +56,6 @@ FIXTURE_SETUP(kheaders)
 	off_t done = 0;
 	ssize_t n;
 
-	if (access(PATH, F_OK) && system("modprobe -q kheaders"))
-		SKIP(return, "no " PATH " and no module that brings it");
 	self->fd = open(PATH, O_RDONLY | O_CLOEXEC);
 	ASSERT_LE(0, self->fd);
 	ASSERT_EQ(0, fstat(self->fd, &self->st));
@@ -63,7 +81,9 @@ FIXTURE_TEARDOWN(kheaders)
 TEST_F(kheaders, stat)
 {
 	EXPECT_TRUE(S_ISREG(self->st.st_mode));
-	EXPECT_EQ(0444, self->st.st_mode & 07777);
+	/* 0400 with CONFIG_KHEADERS_RANDSTRUCT_SEED */
+	if ((self->st.st_mode & 07777) != 0400)
+		EXPECT_EQ(0444, self->st.st_mode & 07777);
 	EXPECT_EQ(0, self->st.st_uid);
 	EXPECT_EQ(0, self->st.st_gid);
 	EXPECT_EQ(1, self->st.st_nlink);
@@ -200,7 +220,7 @@ static long check_random(int fd, const char *data, off_t size, unsigned int seed
 TEST_F(kheaders, read_at_random)
 {
 	EXPECT_EQ(0, check_random(self->fd, self->data, self->st.st_size, 1,
-				  10000));
+				  preads()));
 }
 
 struct reader {
@@ -217,7 +237,7 @@ static void *run_reader(void *arg)
 	int fd = open(PATH, O_RDONLY);
 
 	r->wrong = fd < 0 ? -1 : check_random(fd, r->data, r->size, r->seed,
-					      1000);
+					      preads() / READERS + 1);
 	close(fd);
 	return NULL;
 }

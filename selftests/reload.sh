@@ -13,7 +13,7 @@ silently() {
 }
 
 load_and_unload() {
-	for round in 1 2 3 4 5 6 7 8 9 10; do
+	for round in $(seq "${KHEADERS_LOADS:-10}"); do
 		silently modprobe kheaders && [ -e "$KHEADERS_FILE" ] &&
 			silently rmmod kheaders && [ ! -e "$KHEADERS_FILE" ] &&
 			continue
@@ -49,7 +49,7 @@ unload_under_readers() {
 	for reader in 1 2 3 4; do
 		read_until_gone "$reader" &
 	done
-	for round in 1 2 3 4 5 6 7 8 9 10; do
+	for round in $(seq "${KHEADERS_LOADS:-10}"); do
 		sleep 0.1
 		if ! { rmmod kheaders && modprobe kheaders; }; then
 			ktap_print_msg "round $round"

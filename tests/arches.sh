@@ -1,0 +1,90 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# Other architectures' archives: from a tree in which "make modules_prepare" was run a
+# module is built by that architecture's compiler with nothing but the archive.  Symbol
+# versions are those of no kernel, so it is not loaded.
+
+# shellcheck source=lib.sh
+. "$(dirname "$0")/lib.sh"
+
+# architecture, the compiler's prefix, where its linker script of modules is
+table='
+arm       arm-linux-gnueabihf-        scripts/module.lds
+arm64     aarch64-linux-gnu-          scripts/module.lds
+m68k      m68k-linux-gnu-             scripts/module.lds
+mips      mips64el-linux-gnuabi64-    scripts/module.lds
+powerpc   powerpc64le-linux-gnu-      scripts/module.lds
+riscv     riscv64-linux-gnu-          scripts/module.lds
+s390      s390x-linux-gnu-            scripts/module.lds
+sh        sh4-linux-gnu-              scripts/module.lds
+um        -                           scripts/module.lds
+x86       -                           scripts/module.lds
+'
+
+prepare() {
+	say "preparing Linux $line for $1"
+	mkdir -p "$obj"
+	case $1 in
+	m68k) config=multi_defconfig ;;
+	mips) config=64r2el_defconfig ;;
+	powerpc) config=ppc64le_defconfig ;;
+	sh) config=sh7785lcr_32bit_defconfig ;;
+	um|x86) config=x86_64_defconfig ;;
+	*) config=defconfig ;;
+	esac
+	[ -e "$obj/.config" ] ||
+		quiet make -s -C "$source" O="$obj" ARCH="$1" $cross "$config" || return 1
+	quiet make -s -j2 -C "$source" O="$obj" ARCH="$1" $cross modules_prepare
+}
+
+# Packing says nothing, and what every archive has is there.
+pack() {
+	"$top/scripts/pack_headers.sh" -s "$source" -b "$obj" -m /dev/null \
+		-o "$tmp/$1.tar.xz" > "$tmp/said" 2>&1 || { show "$tmp/said"; return 1; }
+	[ ! -s "$tmp/said" ] || { show "$tmp/said"; return 1; }
+	rm -rf "$tmp/tree"
+	mkdir "$tmp/tree" && tar -xf "$tmp/$1.tar.xz" -C "$tmp/tree" || return 1
+	for name in "arch/$1/Makefile" "arch/$1/include" "arch/$1/include/generated" \
+		    Makefile .config "$2"; do
+		[ -e "$tmp/tree/$name" ] && continue
+		ktap_print_msg "$name: not there"
+		return 1
+	done
+	others=$(cd "$tmp/tree/arch" && echo *)
+	case $1 in
+	um) [ "$others" = "um x86" ] ;;
+	*) [ "$others" = "$1" ] ;;
+	esac
+}
+
+# Modpost knows no symbols, and warns of them.
+build_one() {
+	rm -rf "$tmp/modules"
+	cp -r "$top/selftests/test_modules" "$tmp/modules" &&
+		quiet make -s -C "$tmp/tree" M="$tmp/modules" ARCH="$1" $cross \
+			KBUILD_MODPOST_WARN=1 modules &&
+		[ -e "$tmp/modules/kheaders_test.ko" ] &&
+		modinfo "$tmp/modules/kheaders_test.ko" | grep -q "^vermagic: *$(
+			cat "$obj/include/config/kernel.release") "
+}
+
+ktap_print_header
+need_kernel_source
+source=$(realpath "$kernel/source")
+ktap_set_plan $(($(echo "$table" | grep -c .) * 2))
+echo "$table" | grep . > "$tmp/table"
+while read -r name prefix lds; do
+	obj=$cache/$line-prepared/$name
+	cross=
+	[ "$prefix" = - ] || cross=CROSS_COMPILE=$prefix
+	if [ -n "$cross" ] && ! command -v "${prefix}gcc" > /dev/null; then
+		ktap_test_fail "$name: no ${prefix}gcc; run 'make deps-all'"
+		ktap_test_fail "$name: a module"
+		continue
+	fi
+	prepare "$name" || ktap_print_msg "$name: make modules_prepare failed"
+	ktap_test_result "$name: packed without a word" pack "$name" "$lds"
+	ktap_test_result "$name: a module is built from it" build_one "$name"
+done < "$tmp/table"
+ktap_finished

@@ -1,0 +1,70 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# The attribute and the module under a kernel that looks for faults (vm/config/debug):
+# many reads, many loads, with readers and without.  Whatever the kernel has to say
+# ends the guest, as it boots with panic_on_warn.
+
+# shellcheck source=lib.sh
+. "$(dirname "$0")/lib.sh"
+# shellcheck source=kernel_lib.sh
+. "$(dirname "$0")/kernel_lib.sh"
+
+variant=debug
+preads=${KHEADERS_PREADS:-100000}
+loads=${KHEADERS_LOADS:-1000}
+
+# shellcheck disable=SC2016	# the guest's shell expands it
+stress='
+mkdir -p "/lib/modules/$(uname -r)/updates"
+cp /share/kheaders.ko "/lib/modules/$(uname -r)/updates"
+depmod
+mount -t debugfs debugfs /sys/kernel/debug
+export KHEADERS_MODULES=/share/test_modules
+echo clear > /sys/kernel/debug/kmemleak
+modprobe kheaders
+cd /share/kselftest/kheaders
+./attribute && echo "stress: attribute passed"
+sh ./reload.sh && echo "stress: reload passed"
+rmmod kheaders
+grep -E "^(MemFree|Slab)" /proc/meminfo
+# an object counts as leaked when two scans have not found it, 5 seconds old
+echo scan > /sys/kernel/debug/kmemleak
+sleep 6
+echo scan > /sys/kernel/debug/kmemleak
+cat /sys/kernel/debug/kmemleak > /tmp/leaks
+cat /tmp/leaks
+[ -s /tmp/leaks ] || echo "stress: no leak"'
+
+run_stress() {
+	"$top/vm/run" -k "$kernel" -s "$tmp/share" -m 3072 -t 3300 -l "$tmp/console" \
+		"export KHEADERS_PREADS=$preads KHEADERS_LOADS=$loads; $stress" \
+		> "$tmp/guest.log" 2>&1
+	rc=$?
+	show "$tmp/guest.log"
+	[ "$rc" -eq 0 ]
+}
+
+said() {
+	grep -q -x "stress: $1" "$tmp/guest.log"
+}
+
+# The detectors were really there.
+detectors() {
+	for option in KASAN PROVE_LOCKING DEBUG_ATOMIC_SLEEP DEBUG_KMEMLEAK FORTIFY_SOURCE UBSAN; do
+		grep -q -x "CONFIG_$option=y" "$obj/.config" || return 1
+	done
+	grep -q 'KernelAddressSanitizer initialized' "$tmp/console" &&
+		grep -q 'Lock dependency validator' "$tmp/console"
+}
+
+ktap_print_header
+build m || ktap_exit_fail_msg "the debug kernel does not build"
+prepare_guest || ktap_exit_fail_msg "nothing to test with"
+ktap_set_plan 5
+ktap_test_result "no warning, no splat" run_stress
+ktap_test_result "$preads reads at random, 64 readers" said "attribute passed"
+ktap_test_result "$loads loads, $loads more under readers" said "reload passed"
+ktap_test_result "no leak" said "no leak"
+ktap_test_result "the kernel was looking" detectors
+ktap_finished
