@@ -345,7 +345,7 @@ static bool strip_directive(struct strip *s)
 	/* __has_include(<a//b.h>) has names in it, too */
 	to = logical_end(s, name);
 	if (len >= 2 && (!memcmp(name, "if", 2) || !memcmp(name, "el", 2)) &&
-	    memmem(name, to - name, "__has_", 6))
+	    memmem(name, to - name, "__has_include", 13))
 		return false;
 	copy(s, s->p + 1);
 	if ((len < 7 || memcmp(name, "include", 7)) &&
