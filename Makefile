@@ -84,7 +84,7 @@ demo:
 
 # What CI runs, by cost; check-all adds the other kernel lines.
 checks := lint strip fuzz pack_faults pack reproducible module guest demo meta tokens \
-	guest@6.12 series tree
+	guest@6.12 series tree program
 all_checks := guest@5.10 guest@7.x tokens@5.10 tokens@6.12 tokens@7.x \
 	tokens@5.10/arm64 tokens@6.1/arm64 tokens@6.12/arm64 tokens@7.x/arm64 \
 	series@5.10 series@6.12 series@7.x tree@5.10 tree@6.12 tree@7.x tree@6.12/arm64 \

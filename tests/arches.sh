@@ -22,6 +22,7 @@ um        -                           scripts/module.lds
 x86       -                           scripts/module.lds
 '
 
+# shellcheck disable=SC2086	# $cross is one word or none
 prepare() {
 	say "preparing Linux $line for $1"
 	mkdir -p "$obj"
@@ -59,6 +60,7 @@ pack() {
 }
 
 # Modpost knows no symbols, and warns of them.
+# shellcheck disable=SC2086	# $cross is one word or none
 build_one() {
 	rm -rf "$tmp/modules"
 	cp -r "$top/selftests/test_modules" "$tmp/modules" &&

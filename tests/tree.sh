@@ -72,7 +72,7 @@ added() {
 
 # Put this kernel's row into the table in place of an older one.
 record() {
-	[ -n "${KHEADERS_RECORD:-}" ] || return 0
+	[ -n "${KHEADERS_RECORD:-}" ] && [ "$good" -gt 0 ] && [ "$good" -eq "$total" ] || return 0
 	# shellcheck disable=SC2016	# they are awk's
 	row=$(printf '| %s | %s | %s | %d of %d | %d | %d | %d | %d | %s | %s |' \
 		"$(sed 's/-.*//' "$kernel/release")" "$arch" "$mode" "$good" "$total" \

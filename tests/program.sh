@@ -1,0 +1,320 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# The kheaders program on this machine, with archives given to it: what it makes, what
+# it refuses, and that no tree is ever half there.
+#
+# Environment:
+#   KHEADERS_KILLS  how many times it is killed; 200 if not set
+
+# shellcheck source=lib.sh
+. "$(dirname "$0")/lib.sh"
+
+kills=${KHEADERS_KILLS:-200}
+
+build_program() {
+	rm -rf "$tmp/build"
+	quiet make -s -C "$top/userspace" BUILDDIR="$tmp/build" CFLAGS="-O1 -g $1" \
+		LDFLAGS="$1" && program=$tmp/build/kheaders
+}
+
+# A real archive, of the kernel's headers.
+make_archive() {
+	build_strip_comments
+	"$top/scripts/pack_headers.sh" -b "$kernel/kdir" -o "$work/real.tar.xz"
+}
+
+# run EXIT-STATUS ARGUMENT...: what it says goes to $tmp/said
+run() {
+	want=$1
+	shift
+	"$program" "$@" > "$tmp/said" 2>&1
+	got=$?
+	[ "$got" -eq "$want" ] && return
+	ktap_print_msg "kheaders $*: status $got, not $want"
+	show "$tmp/said"
+	return 1
+}
+
+says() {
+	grep -q -F -e "$1" "$tmp/said" && return
+	ktap_print_msg "does not say: $1"
+	show "$tmp/said"
+	return 1
+}
+
+# What is at the place of trees, but for the lock.
+left() {
+	find "$work/trees" -mindepth 1 -maxdepth 1 ! -name .kheaders-lock -printf '%f\n' | sort
+}
+
+fresh() {
+	rm -rf "$work/trees"
+	mkdir "$work/trees"
+}
+
+real() {
+	fresh && run 0 extract --archive "$work/real.tar.xz" --dest "$work/trees/t" &&
+		[ "$(left)" = t ] && rm -rf "$tmp/want" && mkdir "$tmp/want" &&
+		tar -xf "$work/real.tar.xz" -C "$tmp/want" &&
+		quiet diff -r -x .kheaders "$tmp/want" "$work/trees/t" || return 1
+	( cd "$tmp/want" && find . -printf '%p %m\n' | sort ) > "$tmp/a"
+	( cd "$work/trees/t" && find . ! -name .kheaders -printf '%p %m\n' | sort ) > "$tmp/b"
+	quiet diff "$tmp/a" "$tmp/b"
+}
+
+again_is_nothing() {
+	before=$(stat -c '%i %Y' "$work/trees/t")
+	run 0 extract --archive "$work/real.tar.xz" --dest "$work/trees/t" &&
+		[ "$before" = "$(stat -c '%i %Y' "$work/trees/t")" ] && [ ! -s "$tmp/said" ]
+}
+
+force_makes_anew() {
+	before=$(stat -c %i "$work/trees/t")
+	run 0 extract --force --archive "$work/real.tar.xz" --dest "$work/trees/t" &&
+		[ "$before" != "$(stat -c %i "$work/trees/t")" ] && [ "$(left)" = t ]
+}
+
+verified() {
+	run 0 verify --archive "$work/real.tar.xz" --dest "$work/trees/t"
+}
+
+verify_finds() {
+	for change in 'echo x >> include/linux/types.h' 'rm include/linux/types.h' \
+		'echo > include/linux/evil.h' 'chmod o+w include/linux/types.h' \
+		'ln -sf /etc/passwd include/linux/types.h' 'rm .kheaders' \
+		'chmod -x scripts/basic/fixdep'; do
+		rm -rf "$work/trees/u"
+		cp -a "$work/trees/t" "$work/trees/u"
+		( cd "$work/trees/u" && eval "$change" )
+		run 1 verify --archive "$work/real.tar.xz" --dest "$work/trees/u" || {
+			ktap_print_msg "after: $change"
+			return 1
+		}
+	done
+	rm -rf "$work/trees/u"
+}
+
+private_tree() {
+	fresh && cp "$work/good.tar.xz" "$work/private.tar.xz" &&
+		chmod 0400 "$work/private.tar.xz" &&
+		run 0 extract --archive "$work/private.tar.xz" --dest "$work/trees/t" &&
+		[ "$(stat -c %a "$work/trees/t")" = 700 ]
+}
+
+umask_does_not_matter() {
+	fresh && ( umask 0077 && run 0 extract --archive "$work/good.tar.xz" \
+		--dest "$work/trees/t" ) &&
+		[ "$(find "$work/trees/t" ! -perm 0755 ! -perm 0644 | head -n 1)" = "" ]
+}
+
+# Each is refused with a message, and nothing is left of it anywhere.
+hostile() {
+	fresh
+	rc=0
+	for archive in "$work/hostile"/*; do
+		run 1 extract --archive "$archive" --dest "$work/trees/t" &&
+			says 'kheaders: ' && [ -z "$(left)" ] &&
+			[ ! -e /tmp/kheaders-evil ] && continue
+		ktap_print_msg "$archive: $(left)"
+		rc=1
+	done
+	return "$rc"
+}
+
+foreign_stays() {
+	fresh && mkdir "$work/trees/t" && echo mine > "$work/trees/t/file" &&
+		run 1 extract --archive "$work/good.tar.xz" --dest "$work/trees/t" &&
+		says "not made by kheaders" && [ "$(cat "$work/trees/t/file")" = mine ] &&
+		fresh && ln -s /etc "$work/trees/t" &&
+		run 1 extract --archive "$work/good.tar.xz" --dest "$work/trees/t" &&
+		[ -L "$work/trees/t" ] && fresh && echo mine > "$work/trees/t" &&
+		run 1 extract --archive "$work/good.tar.xz" --dest "$work/trees/t" &&
+		[ "$(cat "$work/trees/t")" = mine ]
+}
+
+unsafe_parents() {
+	fresh
+	for setup in 'chmod 0777 p' 'chmod 1777 p' 'chmod 0775 p' 'chown 1234 p'; do
+		rm -rf "$work/trees/p"
+		mkdir -p "$work/trees/p/q"
+		( cd "$work/trees" && eval "$setup" )
+		run 1 extract --archive "$work/good.tar.xz" --dest "$work/trees/p/q/t" &&
+			says "$work/trees/p: refused: " && [ ! -e "$work/trees/p/q/t" ] &&
+			[ ! -e "$work/trees/p/q/.kheaders-lock" ] && continue
+		ktap_print_msg "after: $setup"
+		return 1
+	done
+}
+
+hundred_at_once() {
+	fresh
+	for i in $(seq 100); do
+		"$program" extract --archive "$work/good.tar.xz" --dest "$work/trees/t" \
+			> "$tmp/out.$i" 2>&1 || touch "$tmp/failed" &
+	done
+	wait
+	[ ! -e "$tmp/failed" ] && [ "$(cat "$tmp"/out.* | grep -c extracted)" -eq 1 ] &&
+		[ "$(left)" = t ]
+}
+
+# A tree that is there is whole, whenever the program was killed.
+killed() {
+	fresh
+	seen=0
+	long=$( { /usr/bin/time -f %e "$program" extract --quiet --archive "$work/real.tar.xz" \
+		--dest "$work/trees/t"; } 2>&1)
+	for i in $(seq "$kills"); do
+		# an old tree is there every other time
+		[ $((i % 2)) -eq 0 ] || rm -rf "$work/trees/t"
+		"$program" extract --quiet --force --archive "$work/real.tar.xz" \
+			--dest "$work/trees/t" > "$tmp/said" 2>&1 &
+		pid=$!
+		sleep "$(awk -v i="$i" -v n="$kills" -v long="$long" \
+			'BEGIN { print 1.1 * long * i / n }')"
+		kill -9 "$pid" 2> /dev/null
+		wait "$pid" 2> /dev/null
+		[ -e "$work/trees/t" ] || continue
+		seen=$((seen + 1))
+		[ -e "$work/trees/t/.kheaders" ] && [ $((i % 10)) -ne 0 ] && continue
+		run 0 verify --archive "$work/real.tar.xz" --dest "$work/trees/t" || return 1
+	done
+	ktap_print_msg "$kills kills, a tree was there $seen times"
+	run 0 extract --force --archive "$work/real.tar.xz" --dest "$work/trees/t" &&
+		[ "$(left)" = t ] && verified
+}
+
+interrupted() {
+	fresh
+	"$program" extract --archive "$work/real.tar.xz" --dest "$work/trees/t" \
+		> "$tmp/said" 2>&1 &
+	pid=$!
+	sleep 0.05
+	kill -TERM "$pid"
+	wait "$pid"
+	[ $? -eq 1 ] && says interrupted && [ -z "$(left)" ]
+}
+
+full_disk() {
+	fresh && mount -t tmpfs -o mode=755,size=4m kheaders-test "$work/trees" || return 1
+	run 1 extract --archive "$work/real.tar.xz" --dest "$work/trees/t" &&
+		says "No space left on device" && [ -z "$(left)" ]
+	rc=$?
+	umount "$work/trees"
+	return "$rc"
+}
+
+# An image whose archive is between its marks, and around that what kernels have.
+make_image() {
+	{
+		head -c 300000 "$program"
+		printf 'IKHD_ST\0rubbish'
+		printf 'IKHD_ST\0'
+		cat "$work/good.tar.xz"
+		printf 'IKHD_ED\0'
+		head -c 200000 "$program"
+	} > "$work/image"
+}
+
+# dumps FILE
+dumps() {
+	rm -f "$work/out"
+	run 0 dump "$1" -o "$work/out" && cmp -s "$work/out" "$work/good.tar.xz" && return
+	ktap_print_msg "$1"
+	return 1
+}
+
+# embed NAME COMMAND...: the image compressed, whole and with something around it
+embed() {
+	name=$1
+	shift
+	"$@" < "$work/image" > "$work/image.$name" || return 1
+	{
+		head -c 20000 "$program"
+		cat "$work/image.$name"
+		# its size, as the kernel's makefiles append it, and more
+		printf '\1\2\3\4'
+		head -c 20000 "$program"
+	} > "$work/zimage.$name"
+	dumps "$work/image.$name" && dumps "$work/zimage.$name"
+}
+
+dump_all() {
+	make_image && dumps "$work/image" && embed gz gzip -9n && embed xz xz --check=crc32 &&
+		embed zst zstd -19 -q && embed lz4 lz4 -l -9 && embed bz2 bzip2 &&
+		embed lzma xz --format=lzma && embed lzo lzop
+}
+
+dump_to_stdout() {
+	"$program" dump "$work/image" | cmp -s - "$work/good.tar.xz"
+}
+
+dump_none() {
+	head -c 300000 /bin/busybox > "$work/none"
+	gzip -c "$work/none" > "$work/none.gz"
+	printf 'IKHD_ST\0nothing IKHD_ED\0' > "$work/marks"
+	: > "$work/empty"
+	echo old > "$work/out"
+	run 3 dump "$work/none" -o "$work/out" && says "no kheaders archive in it" &&
+		run 3 dump "$work/none.gz" -o "$work/out" &&
+		run 3 dump "$work/marks" -o "$work/out" &&
+		run 1 dump "$work/empty" -o "$work/out" &&
+		run 1 dump "$work/absent" -o "$work/out" && run 1 dump "$work" &&
+		[ "$(cat "$work/out")" = old ]
+}
+
+misused() {
+	run 2 && run 2 nonsense && run 2 extract --nonsense && run 2 extract file &&
+		run 2 extract --link --no-link && run 2 dump && run 2 verify --archive x &&
+		run 2 status x && run 2 remove x && run 0 --help && run 0 extract --help &&
+		run 0 dump --help && run 0 status --help && run 0 remove --help && run 0 verify --help
+}
+
+no_archive_here() {
+	[ ! -e /sys/kernel/kheaders.tar.xz ] || return 0
+	run 3 extract --dest "$work/trees/t" && says "not there, and no module"
+}
+
+json() {
+	"$program" status --json > "$tmp/json"
+	python3 -c 'import json, sys; s = json.load(sys.stdin); sys.exit(s["release"] != sys.argv[1])' \
+		"$(uname -r)" < "$tmp/json"
+}
+
+ktap_print_header
+[ "$(id -u)" -eq 0 ] || ktap_skip_all "needs root"
+need_kernel
+# not in /tmp, where everybody can write
+work=$(mktemp -d "$cache/program.XXXXXX")
+mount -t tmpfs -o mode=755 kheaders-test "$work" || ktap_exit_fail_msg "no tmpfs"
+trap 'umount "$work"; rmdir "$work"; rm -rf "$tmp"' EXIT
+build_program "" || ktap_exit_fail_msg "the program does not build"
+make_archive || ktap_exit_fail_msg "no archive to test with"
+python3 "$top/tests/hostile.py" "$work/hostile" || ktap_exit_fail_msg "no hostile archives"
+ktap_set_plan 23
+ktap_test_result "the tree is what tar extracts" real
+ktap_test_result "a tree that is there stays" again_is_nothing
+ktap_test_result "unless it is to be made anew" force_makes_anew
+ktap_test_result "it is verified" verified
+ktap_test_result "a change is found" verify_finds
+ktap_test_result "who may not read the archive may not read the tree" private_tree
+ktap_test_result "umask does not matter" umask_does_not_matter
+ktap_test_result "$(find "$work/hostile" -type f | wc -l) hostile archives are refused" hostile
+ktap_test_result "what others made stays" foreign_stays
+ktap_test_result "folders that others can write to are refused" unsafe_parents
+ktap_test_result "a hundred at once make one tree" hundred_at_once
+ktap_test_result "killed, it leaves a whole tree or none" killed
+ktap_test_result "interrupted, it leaves nothing" interrupted
+ktap_test_result "a full disk leaves nothing" full_disk
+ktap_test_result "dump finds the archive in every kind of image" dump_all
+ktap_test_result "dump to standard output" dump_to_stdout
+ktap_test_result "dump says when there is none" dump_none
+ktap_test_result "misuse is told" misused
+ktap_test_result "a kernel without an archive" no_archive_here
+ktap_test_result "status for programs" json
+build_program "-fsanitize=address,undefined -fno-sanitize-recover=all" ||
+	ktap_exit_fail_msg "no build with sanitizers"
+ktap_test_result "under ASan and UBSan: the real archive" real
+ktap_test_result "under ASan and UBSan: hostile archives" hostile
+ktap_test_result "under ASan and UBSan: images" dump_all
+ktap_finished

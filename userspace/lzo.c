@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Read what lzop writes, which is how kernels are compressed with LZO.  libarchive runs
+ * the program lzop for that, which takes no data that something else follows.  The
+ * format is that of lib/decompress_unlzo.c in the kernel.
+ */
+#include <lzo/lzo1x.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kheaders.h"
+
+/* Flags in the header. */
+#define ADLER32_D 0x0001
+#define ADLER32_C 0x0002
+#define CRC32_D 0x0100
+#define CRC32_C 0x0200
+#define HAS_FILTER 0x0800
+
+#define MAGIC_SIZE 9
+#define BLOCK_MAX (64U << 20)
+
+/* @p: the next byte; @end: behind the last; @cut: more was wanted than there is */
+struct input {
+	const unsigned char *p, *end;
+	bool cut;
+};
+
+static uint32_t get(struct input *in, unsigned int bytes)
+{
+	uint32_t value = 0;
+
+	if ((size_t)(in->end - in->p) < bytes) {
+		in->cut = true;
+		in->p = in->end;
+		return 0;
+	}
+	while (bytes--)
+		value = value << 8 | *in->p++;
+	return value;
+}
+
+/* Skip the header; returns its flags. */
+static uint32_t read_header(struct input *in)
+{
+	uint32_t version, flags;
+	bool newer;
+
+	in->p += MAGIC_SIZE;
+	version = get(in, 2);
+	newer = version >= 0x0940;
+	get(in, 2);			/* version of the library */
+	get(in, newer ? 2 : 0);		/* version needed */
+	get(in, 1);			/* method */
+	get(in, newer ? 1 : 0);		/* level */
+	flags = get(in, 4);
+	get(in, flags & HAS_FILTER ? 4 : 0);
+	get(in, 4);			/* mode */
+	get(in, 4);			/* time */
+	get(in, newer ? 4 : 0);
+	for (uint32_t len = get(in, 1); len; len--)
+		get(in, 1);		/* name */
+	get(in, 4);			/* checksum */
+	return flags;
+}
+
+/* Append one block to the buffer; false at the end, good or bad. */
+static bool read_block(struct input *in, uint32_t flags, unsigned char **buf, size_t *len)
+{
+	uint32_t to = get(in, 4), from = get(in, 4);
+	unsigned char *more;
+	lzo_uint out = to;
+
+	if (!to || in->cut || to > BLOCK_MAX || from > to)
+		return false;
+	get(in, flags & ADLER32_D ? 4 : 0);
+	get(in, flags & CRC32_D ? 4 : 0);
+	if (from < to) {
+		get(in, flags & ADLER32_C ? 4 : 0);
+		get(in, flags & CRC32_C ? 4 : 0);
+	}
+	if ((size_t)(in->end - in->p) < from || *len + to > LARGEST_IMAGE)
+		return false;
+	more = realloc(*buf, *len + to);
+	if (!more)
+		return false;
+	*buf = more;
+	if (from == to)
+		memcpy(more + *len, in->p, to);
+	else if (lzo1x_decompress_safe(in->p, from, more + *len, &out, NULL) || out != to)
+		return false;
+	in->p += from;
+	*len += to;
+	return true;
+}
+
+unsigned char *decompress_lzo(const unsigned char *p, size_t size, size_t *len)
+{
+	struct input in = { .p = p, .end = p + size };
+	unsigned char *buf = NULL;
+	uint32_t flags;
+
+	*len = 0;
+	if (size < MAGIC_SIZE)
+		return NULL;
+	flags = read_header(&in);
+	while (!in.cut && read_block(&in, flags, &buf, len))
+		;
+	return buf;
+}

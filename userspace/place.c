@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Where trees are.  A tree appears under its name whole, or not at all: it is made in a
+ * folder beside it, which only root can enter, and renamed.  The folder that both are
+ * in, and all above it, must be such that nobody else can put something in the way.
+ */
+#define _GNU_SOURCE	/* renameat2(), O_PATH */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "kheaders.h"
+
+#define LOCK ".kheaders-lock"
+
+/* Is the open folder @fd safe?  Says why it is not. */
+static int check_folder(int fd, const char *path)
+{
+	struct stat st;
+
+	if (fstat(fd, &st))
+		return fail(path, "%s", strerror(errno));
+	if (st.st_uid != 0 && st.st_uid != geteuid())
+		return fail(path, "refused: belongs to user %u, not to root", st.st_uid);
+	if (st.st_mode & 0022)
+		return fail(path, "refused: others can write there (mode %04o)",
+			    st.st_mode & 07777);
+	return 0;
+}
+
+/* Open the folder @path, an absolute one without links in it, and check all above. */
+static int open_checked(const char *path)
+{
+	char upto[PATH_MAX], *slash;
+	int fd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC), next;
+
+	snprintf(upto, sizeof(upto), "%s", path);
+	if (fd < 0 || check_folder(fd, "/"))
+		goto failed;
+	for (slash = upto; slash && slash[1];) {
+		char *part = slash + 1;
+
+		slash = strchr(part, '/');
+		if (slash)
+			*slash = '\0';
+		next = openat(fd, part, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		if (next < 0) {
+			fail(upto, "%s", strerror(errno));
+			goto failed;
+		}
+		close(fd);
+		fd = next;
+		if (check_folder(fd, upto))
+			goto failed;
+		if (slash)
+			*slash = '/';
+	}
+	return fd;
+failed:
+	if (fd >= 0)
+		close(fd);
+	return -1;
+}
+
+/* Split @path into the folder it is in, resolved, and its last part. */
+static int split_path(struct place *p, const char *path, char *parent)
+{
+	char copy[PATH_MAX], *slash;
+	size_t len;
+
+	len = snprintf(copy, sizeof(copy), "%s%s", *path == '/' ? "" : "./", path);
+	if (len >= sizeof(copy))
+		return fail(path, "too long a name");
+	while (len > 1 && copy[len - 1] == '/')
+		copy[--len] = '\0';
+	slash = strrchr(copy, '/');
+	*slash = '\0';
+	if (!slash[1] || !strcmp(slash + 1, ".") || !strcmp(slash + 1, ".."))
+		return fail(path, "not the name of a folder that could be made");
+	if (!realpath(*copy ? copy : "/", parent))
+		return fail(*copy ? copy : "/", "%s", strerror(errno));
+	if (asprintf(&p->path, "%s/%s", strcmp(parent, "/") ? parent : "", slash + 1) < 0)
+		return fail(path, "no memory left");
+	p->name = strrchr(p->path, '/') + 1;
+	return 0;
+}
+
+int place_open(struct place *p, const char *path, bool create)
+{
+	char parent[PATH_MAX];
+
+	*p = (struct place){ .parent = -1, .lock = -1 };
+	if (create && mkdir(DEFAULT_PLACE, 0755) && errno != EEXIST)
+		return fail(DEFAULT_PLACE, "%s", strerror(errno));
+	if (split_path(p, path, parent))
+		return -1;
+	p->parent = open_checked(parent);
+	return p->parent < 0 ? -1 : 0;
+}
+
+void place_close(struct place *p)
+{
+	free(p->path);
+	if (p->lock >= 0)
+		close(p->lock);
+	if (p->parent >= 0)
+		close(p->parent);
+}
+
+/* What earlier runs left when they were killed: nobody works here while we hold the lock. */
+static int remove_leftovers(struct place *p)
+{
+	DIR *dir = fdopendir(openat(p->parent, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+	struct dirent *d;
+	int ret = 0;
+
+	if (!dir)
+		return fail(p->path, "%s", strerror(errno));
+	while ((d = readdir(dir))) {
+		if (!strncmp(d->d_name, STAGING, strlen(STAGING)))
+			ret |= remove_tree(p->parent, d->d_name);
+	}
+	closedir(dir);
+	return ret;
+}
+
+int place_lock(struct place *p)
+{
+	p->lock = openat(p->parent, LOCK, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (p->lock < 0)
+		return fail(p->path, "cannot be locked: %s", strerror(errno));
+	while (flock(p->lock, LOCK_EX)) {
+		if (errno != EINTR)
+			return fail(p->path, "cannot be locked: %s", strerror(errno));
+	}
+	return remove_leftovers(p);
+}
+
+int place_tree(const struct place *p)
+{
+	return openat(p->parent, p->name,
+		      O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+}
+
+int place_stage(struct place *p, char name[32])
+{
+	uint32_t number;
+	int fd;
+
+	if (getrandom(&number, sizeof(number), 0) != sizeof(number))
+		return fail("getrandom", "%s", strerror(errno));
+	snprintf(name, 32, STAGING "%08x", number);
+	if (mkdirat(p->parent, name, 0700))
+		return fail(p->path, "cannot be made: %s", strerror(errno));
+	fd = openat(p->parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	return fd < 0 ? fail(name, "%s", strerror(errno)) : fd;
+}
+
+/*
+ * The old tree and the new one change places, then the old one goes.  Where the file
+ * system cannot do that, there is no tree for a moment.
+ */
+int place_commit(struct place *p, const char *staged)
+{
+	char old[] = STAGING "old";
+
+	if (!renameat2(p->parent, staged, p->parent, p->name, RENAME_NOREPLACE))
+		goto sync;
+	if (errno == EEXIST &&
+	    !renameat2(p->parent, staged, p->parent, p->name, RENAME_EXCHANGE)) {
+		fsync(p->parent);
+		return remove_tree(p->parent, staged);
+	}
+	if (errno != EINVAL && errno != ENOSYS && errno != EEXIST)
+		return fail(p->path, "cannot be put in place: %s", strerror(errno));
+	if ((renameat(p->parent, p->name, p->parent, old) && errno != ENOENT) ||
+	    renameat(p->parent, staged, p->parent, p->name))
+		return fail(p->path, "cannot be put in place: %s", strerror(errno));
+	if (remove_tree(p->parent, old))
+		return -1;
+sync:
+	return fsync(p->parent) ? fail(p->path, "%s", strerror(errno)) : 0;
+}
+
+/* Empty the folder @fd, and close it. */
+static int empty_folder(int fd, const char *name)
+{
+	DIR *dir = fdopendir(fd);
+	struct dirent *d;
+	int ret = 0;
+
+	if (!dir) {
+		close(fd);
+		return fail(name, "%s", strerror(errno));
+	}
+	while ((d = readdir(dir))) {
+		if (strcmp(d->d_name, ".") && strcmp(d->d_name, ".."))
+			ret |= remove_tree(dirfd(dir), d->d_name);
+	}
+	closedir(dir);
+	return ret;
+}
+
+/* Remove @name in the folder @parent and all below it; links are not followed. */
+int remove_tree(int parent, const char *name)
+{
+	int fd;
+
+	if (!unlinkat(parent, name, 0) || errno == ENOENT)
+		return 0;
+	if (errno != EISDIR && errno != EPERM)
+		return fail(name, "cannot be removed: %s", strerror(errno));
+	fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return fail(name, "cannot be removed: %s", strerror(errno));
+	if (empty_folder(fd, name))
+		return -1;
+	if (unlinkat(parent, name, AT_REMOVEDIR) && errno != ENOENT)
+		return fail(name, "cannot be removed: %s", strerror(errno));
+	return 0;
+}
