@@ -6,6 +6,7 @@
  * Documentation/ABI/testing/sysfs-kernel-kheaders.
  */
 
+#include <linux/compiler.h>
 #include <linux/init.h>
 #include <linux/kernel.h>
 #include <linux/kobject.h>
@@ -19,6 +20,15 @@
  */
 extern const char kheaders_data[] __weak;
 extern const char kheaders_data_end[] __weak;
+
+/*
+ * As data, to be read at run time: for a weak symbol in its code the compiler may
+ * want a GOT, which modules for arm64 do not have.
+ */
+static const char *kheaders_bounds[] __ro_after_init = {
+	kheaders_data,
+	kheaders_data_end,
+};
 
 /*
  * __BIN_ATTR_SIMPLE_RO came with 34f7b36ad5e8 ("sysfs: Add sysfs_bin_attr_simple_read()
@@ -64,8 +74,8 @@ static int __init kheaders_init(void)
 		       kheaders_attr.attr.name);
 		return -EEXIST;
 	}
-	kheaders_attr.private = (void *)kheaders_data;
-	kheaders_attr.size = kheaders_data_end - kheaders_data;
+	kheaders_attr.private = (void *)READ_ONCE(kheaders_bounds[0]);
+	kheaders_attr.size = READ_ONCE(kheaders_bounds[1]) - READ_ONCE(kheaders_bounds[0]);
 	return sysfs_create_bin_file(kernel_kobj, &kheaders_attr);
 }
 

@@ -171,7 +171,7 @@ killed() {
 			--dest "$work/trees/t" > "$tmp/said" 2>&1 &
 		pid=$!
 		sleep "$(awk -v i="$i" -v n="$kills" -v long="$long" \
-			'BEGIN { print 1.1 * long * i / n }')"
+			'BEGIN { print 2 * long * i / n }')"
 		kill -9 "$pid" 2> /dev/null
 		wait "$pid" 2> /dev/null
 		[ -e "$work/trees/t" ] || continue
