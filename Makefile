@@ -16,6 +16,9 @@
 #H   make series KSRC=DIR OUT=DIR
 #H                    write the patches that build it into the kernel whose source
 #H                    is KSRC, for "git am" or "patch -p1"
+#H   make install     the module for KDIR and the program kheaders; install-program
+#H                    installs the program alone; uninstall removes both.  DESTDIR=,
+#H                    PREFIX= (/usr/local if not given)
 #H   make bench       size, time and memory, against mainline's in the same run
 #H   make lint        the quick checks alone
 #H   make clean       remove what was built
@@ -84,7 +87,7 @@ demo:
 
 # What CI runs, by cost; check-all adds the other kernel lines.
 checks := lint strip fuzz pack_faults pack reproducible module guest demo meta tokens \
-	guest@6.12 series tree program
+	guest@6.12 series tree program install android
 all_checks := guest@5.10 guest@7.x tokens@5.10 tokens@6.12 tokens@7.x \
 	tokens@5.10/arm64 tokens@6.1/arm64 tokens@6.12/arm64 tokens@7.x/arm64 \
 	series@5.10 series@6.12 series@7.x tree@5.10 tree@6.12 tree@7.x tree@6.12/arm64 \
@@ -110,6 +113,22 @@ check-all: deps-all
 
 lint: deps
 	@$(call run,lint)
+
+# The program serves all kernels, the module the one whose build tree is KDIR.
+.PHONY: install install-module install-program uninstall
+install: install-module install-program
+
+install-module: module
+	$(MAKE) -C $(out)/kdir M=$(out) CONFIG_KHEADERS_SYSFS=m \
+		INSTALL_MOD_PATH="$(DESTDIR)" modules_install
+
+install-program:
+	$(MAKE) -C userspace BUILDDIR=$(out)/userspace install
+
+uninstall:
+	$(MAKE) -C userspace BUILDDIR=$(out)/userspace uninstall
+	rm -f "$(DESTDIR)/lib/modules"/*/extra/kheaders.ko* \
+		"$(DESTDIR)/lib/modules"/*/updates/kheaders.ko*
 
 .PHONY: series
 series:

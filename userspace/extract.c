@@ -301,6 +301,9 @@ int cmd_extract(int argc, char **argv)
 	if (asprintf(&path, DEFAULT_PLACE "/%s", r.id.release) < 0)
 		return fail("extract", "no memory left") ? FAILED : GOOD;
 	ret = extract(&r, path);
+	/* of another kernel that had this release, say */
+	if (ret == NOTHING && access(path, F_OK))
+		remove_links(r.id.release, path);
 	free(path);
 	return ret;
 }
