@@ -24,6 +24,8 @@
 #H   make clean       remove what was built
 #H
 #H   CONTENT=full     what "make M=" needs (default); CONTENT=headers: for tracing
+#H   KHEADERS_KEEP_COMMENTS=y
+#H                    keep the comments in the headers
 #H   BUILDDIR=DIR     where to build; build/ if not given
 #H   KHEADERS_CACHE=DIR
 #H                    where demo and check keep kernels; ~/.cache/kheaders if not
@@ -75,7 +77,7 @@ pack: kdir $(out)/strip_comments
 		echo "make: OUT: not set; say where the archive goes with OUT=FILE" >&2; \
 		exit 2; }
 	STRIP_COMMENTS=$(out)/strip_comments scripts/pack_headers.sh \
-		-b "$(KDIR)" -c $(CONTENT) -o "$(OUT)"
+		-b "$(KDIR)" -c $(CONTENT) $(if $(KHEADERS_KEEP_COMMENTS),-k) -o "$(OUT)"
 
 $(out)/strip_comments: scripts/strip_comments.c
 	@mkdir -p $(out)

@@ -88,6 +88,31 @@ config_changed() {
 	repacks
 }
 
+# What the archive is made with counts as well: the script, the list, the stripper, an
+# option.  A copy of the project is changed, and its headers packed, which is quicker.
+tools_changed() {
+	mkdir "$tmp/repo" && cp -r "$top/Makefile" "$top/kheaders" "$top/scripts" "$tmp/repo" &&
+		tool_build || return 1
+	for change in 'echo "# x" >> scripts/pack_headers.sh' \
+		'echo "# x" >> scripts/kheaders.list' \
+		'echo "/* x */" >> scripts/strip_comments.c' 'keep=KHEADERS_KEEP_COMMENTS=y'; do
+		before=$(stat -c %y "$tmp/tool/kheaders_data.tar.xz")
+		cd "$tmp/repo" && eval "$change" && cd "$tmp" || return 1
+		tool_build && [ "$before" != "$(stat -c %y "$tmp/tool/kheaders_data.tar.xz")" ] &&
+			before=$(stat -c %y "$tmp/tool/kheaders_data.tar.xz") && tool_build &&
+			[ "$before" = "$(stat -c %y "$tmp/tool/kheaders_data.tar.xz")" ] && continue
+		ktap_print_msg "after: $change"
+		return 1
+	done
+}
+
+keep=
+# shellcheck disable=SC2086	# one word or none
+tool_build() {
+	quiet kmake -C "$tmp/repo" KDIR="$kernel/kdir" BUILDDIR="$tmp/tool" CONTENT=headers \
+		$keep module
+}
+
 # comparable KO: without debug info and build-id
 comparable() {
 	strip --strip-debug --remove-section=.note.gnu.build-id \
@@ -144,7 +169,7 @@ tree_is_clean() {
 ktap_print_header
 need_kernel
 [ ! -e "$top/.git" ] || status=$(git -C "$top" status --porcelain --ignored)
-ktap_set_plan 18
+ktap_set_plan 19
 ktap_test_result "make alone prints help" help_is_default
 ktap_test_result "a missing tree is named, and what to install" \
 	fails_with linux-headers make -C "$top" KDIR=/nonexistent
@@ -158,6 +183,7 @@ ktap_test_result "an added header is packed" header_added
 ktap_test_result "a renamed header is packed" header_renamed
 ktap_test_result "a removed header is gone" header_removed
 ktap_test_result "a changed .config is packed" config_changed
+ktap_test_result "a changed script, list, stripper or option packs anew" tools_changed
 ktap_test_result "a module builds from the archive, without a warning" \
 	builds_without_warning
 ktap_test_result "its bytes are those of one from the headers package" identical
