@@ -143,6 +143,8 @@ series:
 bench: deps
 	@bench/pack
 	@bench/plot
+	@bench/read
+	@bench/extract
 
 .PHONY: clean
 clean:

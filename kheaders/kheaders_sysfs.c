@@ -25,7 +25,7 @@ extern const char kheaders_data_end[] __weak;
  * As data, to be read at run time: for a weak symbol in its code the compiler may
  * want a GOT, which modules for arm64 do not have.
  */
-static const char *kheaders_bounds[] __ro_after_init = {
+static const char *const kheaders_bounds[] = {
 	kheaders_data,
 	kheaders_data_end,
 };
@@ -54,7 +54,14 @@ static ssize_t kheaders_read(struct file *file, struct kobject *kobj,
 /* With the seed of the structures' layout inside it is for root alone. */
 #define KHEADERS_MODE (IS_ENABLED(CONFIG_KHEADERS_RANDSTRUCT_SEED) ? 0400 : 0444)
 
-static struct bin_attribute kheaders_attr __ro_after_init =
+/* What is protected takes a page of its own in a module, and nothing built in. */
+#ifdef MODULE
+#define __kheaders_ro
+#else
+#define __kheaders_ro __ro_after_init
+#endif
+
+static struct bin_attribute kheaders_attr __kheaders_ro =
 	__BIN_ATTR_SIMPLE_RO(kheaders.tar.xz, KHEADERS_MODE);
 
 /* Look before: sysfs answers a taken name with a stack trace. */
