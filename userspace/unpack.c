@@ -20,6 +20,8 @@
 
 #define WRITERS_MAX 4
 #define QUEUE_BYTES (8 << 20)	/* wait with more until some are written */
+#define BATCH_BYTES (512 << 10)	/* handed over at once, or this many files */
+#define BATCH_FILES 128
 #define SMALL_FILE (1 << 20)	/* larger ones the reader writes itself */
 
 /* A folder that files are waiting for; the reader holds one reference. */
@@ -39,15 +41,25 @@ struct job {
 	char data[];
 };
 
+/* Jobs that one thread does; @last: where the next one goes. */
+struct batch {
+	struct batch *next;
+	struct job *jobs, **last;
+	unsigned int files;
+	size_t bytes;
+};
+
+/* @batch: what the reader is filling; @first, @last: batches that wait */
 struct unpacker {
 	struct members *a;
 	struct stream *s;
 	int tree;
 	struct folder *folder;
+	struct batch *batch;
 
 	pthread_mutex_t mutex;
-	pthread_cond_t changed;
-	struct job *first, **last;
+	pthread_cond_t more, less;
+	struct batch *first, **last;
 	size_t bytes;
 	bool done, failed;
 };
@@ -172,49 +184,78 @@ static void free_job(struct job *j)
 	free(j);
 }
 
-/* Take the next job; NULL when there will be none. */
-static struct job *take_job(struct unpacker *u)
+/* Take the next batch; NULL when there will be none. */
+static struct batch *take_batch(struct unpacker *u)
 {
-	struct job *j;
+	struct batch *b;
 
 	pthread_mutex_lock(&u->mutex);
 	while (!u->first && !u->done)
-		pthread_cond_wait(&u->changed, &u->mutex);
-	j = u->first;
-	if (j) {
-		u->first = j->next;
+		pthread_cond_wait(&u->more, &u->mutex);
+	b = u->first;
+	if (b) {
+		u->first = b->next;
 		if (!u->first)
 			u->last = &u->first;
-		u->bytes -= j->size;
-		pthread_cond_broadcast(&u->changed);
+		u->bytes -= b->bytes;
+		pthread_cond_signal(&u->less);
 	}
 	pthread_mutex_unlock(&u->mutex);
-	return j;
+	return b;
 }
 
 static void *run_writer(void *arg)
 {
 	struct unpacker *u = arg;
+	struct batch *b;
 	struct job *j;
 
-	while ((j = take_job(u))) {
-		if (!__atomic_load_n(&u->failed, __ATOMIC_RELAXED) && write_job(j))
-			__atomic_store_n(&u->failed, true, __ATOMIC_RELAXED);
-		free_job(j);
+	while ((b = take_batch(u))) {
+		while ((j = b->jobs)) {
+			if (!__atomic_load_n(&u->failed, __ATOMIC_RELAXED) && write_job(j))
+				__atomic_store_n(&u->failed, true, __ATOMIC_RELAXED);
+			b->jobs = j->next;
+			free_job(j);
+		}
+		free(b);
 	}
 	return NULL;
 }
 
-static void give_job(struct unpacker *u, struct job *j)
+/* Hand over what has been gathered. */
+static void give_batch(struct unpacker *u)
 {
+	struct batch *b = u->batch;
+
+	u->batch = NULL;
+	if (!b)
+		return;
 	pthread_mutex_lock(&u->mutex);
 	while (u->bytes > QUEUE_BYTES)
-		pthread_cond_wait(&u->changed, &u->mutex);
-	*u->last = j;
-	u->last = &j->next;
-	u->bytes += j->size;
-	pthread_cond_broadcast(&u->changed);
+		pthread_cond_wait(&u->less, &u->mutex);
+	*u->last = b;
+	u->last = &b->next;
+	u->bytes += b->bytes;
+	pthread_cond_signal(&u->more);
 	pthread_mutex_unlock(&u->mutex);
+}
+
+static int add_job(struct unpacker *u, struct job *j)
+{
+	if (!u->batch) {
+		u->batch = calloc(1, sizeof(*u->batch));
+		if (!u->batch) {
+			free_job(j);
+			return fail("unpack", "no memory left");
+		}
+		u->batch->last = &u->batch->jobs;
+	}
+	*u->batch->last = j;
+	u->batch->last = &j->next;
+	u->batch->bytes += j->size;
+	if (++u->batch->files == BATCH_FILES || u->batch->bytes > BATCH_BYTES)
+		give_batch(u);
+	return 0;
 }
 
 /* Only x for the owner tells programs from other files. */
@@ -225,7 +266,7 @@ static mode_t file_mode(mode_t mode)
 
 static int queue_file(struct unpacker *u, const struct member *m, const char *name)
 {
-	struct job *j = calloc(1, sizeof(*j) + m->size);
+	struct job *j = malloc(sizeof(*j) + m->size);
 	size_t at = 0;
 	ssize_t n;
 
@@ -233,6 +274,7 @@ static int queue_file(struct unpacker *u, const struct member *m, const char *na
 		free(j);
 		return fail(name, "no memory left");
 	}
+	j->next = NULL;
 	j->folder = u->folder;
 	__atomic_add_fetch(&u->folder->references, 1, __ATOMIC_ACQ_REL);
 	j->size = m->size;
@@ -248,8 +290,7 @@ static int queue_file(struct unpacker *u, const struct member *m, const char *na
 		}
 		at += n;
 	}
-	give_job(u, j);
-	return 0;
+	return add_job(u, j);
 }
 
 static int write_large(struct unpacker *u, const struct member *m, const char *name)
@@ -323,18 +364,20 @@ int unpack(struct members *a, int tree, struct stream *s)
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
 	pthread_mutex_init(&u.mutex, NULL);
-	pthread_cond_init(&u.changed, NULL);
+	pthread_cond_init(&u.more, NULL);
+	pthread_cond_init(&u.less, NULL);
 	writers = writers < 1 ? 1 : writers > WRITERS_MAX ? WRITERS_MAX : writers;
 	for (i = 0; i < writers; i++) {
 		if (pthread_create(&thread[i], NULL, run_writer, &u))
 			break;
 	}
 	ret = i ? unpack_all(&u) : fail("extract", "cannot start a thread");
+	give_batch(&u);
 	pthread_mutex_lock(&u.mutex);
 	if (ret)
 		u.failed = true;
 	u.done = true;
-	pthread_cond_broadcast(&u.changed);
+	pthread_cond_broadcast(&u.more);
 	pthread_mutex_unlock(&u.mutex);
 	while (i--)
 		pthread_join(thread[i], NULL);
