@@ -135,6 +135,7 @@ install_selftests() {
 		cp -rs "$kernel/source/scripts" "$tmp/ksft" &&
 		cp -rs "$kernel/source/tools/"* "$tmp/ksft/tools" &&
 		printf 'headers_install:\n\t@:\n' > "$tmp/ksft/Makefile" &&
+		rm -rf "$tmp/ksft/tools/testing/selftests/kheaders" &&
 		cp -r "$top/selftests" "$tmp/ksft/tools/testing/selftests/kheaders" &&
 		quiet make -s -C "$tmp/ksft/tools/testing/selftests" TARGETS=kheaders \
 			INSTALL_PATH="$1" CC="${2:-gcc}" \

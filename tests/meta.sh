@@ -8,7 +8,7 @@
 
 # verdict STATUS TEXT COMMAND: the runner's, of a guest that runs COMMAND
 verdict() {
-	"$top/vm/run" -t 20 -k "$kernel" -i "$tmp/initramfs" -s "$share" "$3" \
+	"$top/vm/run" -t 40 -k "$kernel" -i "$tmp/initramfs" -s "$share" "$3" \
 		> "$tmp/said" 2>&1
 	rc=$?
 	[ "$rc" -eq "$1" ] && grep -q -e "$2" "$tmp/said" && return
