@@ -9,6 +9,7 @@
 # run_dkms COMMAND ARGUMENT...: with folders of its own, /var/lib/dkms among them, as
 # dkms makes signing keys there
 run_dkms() {
+	# shellcheck disable=SC2016	# that shell expands it
 	quiet unshare -m sh -c 'mount --bind "$0/keys" /var/lib/dkms && exec dkms "$@"' \
 		"$tmp" "$@" --sourcetree "$tmp/src" --dkmstree "$tmp/dkms"
 }
