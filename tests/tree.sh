@@ -20,7 +20,6 @@ nothing_to_do() {
 
 # A header that no object includes makes a new archive, and nothing else.
 header_repacks() {
-	probe=$kernel/source/include/uapi/linux/kheaders_probe.h
 	before=$(sha256sum < "$archive")
 	echo "#define KHEADERS_PROBE 1" > "$probe"
 	again && [ "$before" != "$(sha256sum < "$archive")" ] && in_image &&
@@ -35,7 +34,6 @@ header_repacks() {
 
 # A program that fails stops the build with a message, and the next one recovers.
 packer_fails() {
-	probe=$kernel/source/include/uapi/linux/kheaders_probe.h
 	echo "#define KHEADERS_PROBE 2" > "$probe"
 	before=$(sha256sum < "$archive")
 	again XZ=false
@@ -120,6 +118,10 @@ build_mode() {
 }
 
 ktap_print_header
+# a header that no kernel has; it must not stay in the patched source
+probe=$cache/$line.patched/include/uapi/linux/kheaders_probe.h
+rm -f "$probe"
+trap 'rm -rf "$tmp" "$probe"' EXIT
 ktap_set_plan 16
 mode=n
 [ -z "${KHEADERS_RECORD:-}" ] || measure_without || ktap_exit_fail_msg "does not build without"
