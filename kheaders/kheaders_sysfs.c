@@ -6,7 +6,6 @@
  * Documentation/ABI/testing/sysfs-kernel-kheaders.
  */
 
-#include <linux/compiler.h>
 #include <linux/init.h>
 #include <linux/kernel.h>
 #include <linux/kobject.h>
@@ -21,11 +20,19 @@
 extern const char kheaders_data[] __weak;
 extern const char kheaders_data_end[] __weak;
 
+/* What is protected takes a page of its own in a module, and nothing built in. */
+#ifdef MODULE
+#define __kheaders_ro
+#else
+#define __kheaders_ro __ro_after_init
+#endif
+
 /*
  * As data, to be read at run time: for a weak symbol in its code the compiler may
- * want a GOT, which modules for arm64 do not have.
+ * want a GOT, which modules for arm64 do not have.  Volatile, or it would take what it
+ * knows of them into the code all the same.
  */
-static const char *const kheaders_bounds[] = {
+static const char *const volatile kheaders_bounds[] = {
 	kheaders_data,
 	kheaders_data_end,
 };
@@ -54,13 +61,6 @@ static ssize_t kheaders_read(struct file *file, struct kobject *kobj,
 /* With the seed of the structures' layout inside it is for root alone. */
 #define KHEADERS_MODE (IS_ENABLED(CONFIG_KHEADERS_RANDSTRUCT_SEED) ? 0400 : 0444)
 
-/* What is protected takes a page of its own in a module, and nothing built in. */
-#ifdef MODULE
-#define __kheaders_ro
-#else
-#define __kheaders_ro __ro_after_init
-#endif
-
 static struct bin_attribute kheaders_attr __kheaders_ro =
 	__BIN_ATTR_SIMPLE_RO(kheaders.tar.xz, KHEADERS_MODE);
 
@@ -81,8 +81,8 @@ static int __init kheaders_init(void)
 		       kheaders_attr.attr.name);
 		return -EEXIST;
 	}
-	kheaders_attr.private = (void *)READ_ONCE(kheaders_bounds[0]);
-	kheaders_attr.size = READ_ONCE(kheaders_bounds[1]) - READ_ONCE(kheaders_bounds[0]);
+	kheaders_attr.private = (void *)kheaders_bounds[0];
+	kheaders_attr.size = kheaders_bounds[1] - kheaders_bounds[0];
 	return sysfs_create_bin_file(kernel_kobj, &kheaders_attr);
 }
 
