@@ -230,13 +230,15 @@ find_at() {
 # says whether they have changed, not their time.
 sum_symvers() {
 	[ -n "$symvers" ] || [ ! -e "$obj/Module.symvers" ] || symvers=$obj/Module.symvers
-	[ -n "$symvers" ] || return 0
-	sum=$(cksum < "$symvers") || die "$symvers" "cannot be read"
+	sum=
+	if [ -n "$symvers" ]; then
+		sum=$(cksum < "$symvers") || die cksum "cannot read $symvers"
+		[ -n "$sum" ] || die cksum "said nothing of $symvers"
+	fi
 	awk -F '\t' -v OFS='\t' -v sum="${sum% *}" -v size="${sum#* }" '
 	$2 != "Module.symvers"
-	END { print "obj", "Module.symvers", size, sum, "." }' \
+	END { if (sum != "") print "obj", "Module.symvers", size, sum, "." }' \
 		"$tmp/found.obj" > "$tmp/found.sum" || die awk "failed"
-	mv "$tmp/found.sum" "$tmp/found.obj" || die mv "failed"
 }
 
 # Write the files to pack to $1, a line each: tree, name, size, time.  Where both
@@ -281,7 +283,7 @@ choose_files() {
 			exit 1
 		for (name in line)
 			print line[name]
-	}' "$tmp/rules" "$tmp/found.src" "$tmp/found.obj" > "$tmp/chosen" ||
+	}' "$tmp/rules" "$tmp/found.src" "$tmp/found.sum" > "$tmp/chosen" ||
 		die "$obj" "cannot be packed; nothing was written"
 	sort -t "$tab" -k 2,2 "$tmp/chosen" > "$1" || die sort "failed"
 	[ -s "$1" ] || die "$obj" "nothing to pack; nothing was written"

@@ -57,7 +57,7 @@ broken() {
 }
 
 each_tool_broken() {
-	for tool in tar xz find awk sort cut sed grep strip_comments mv mktemp nproc; do
+	for tool in tar xz find awk sort cksum cut sed grep strip_comments mv mktemp nproc; do
 		broken "$tool" "exit 1" "$(case $tool in
 			mktemp) echo "cannot write there" ;;
 			awk|find) echo "" ;;
@@ -68,7 +68,7 @@ each_tool_broken() {
 }
 
 each_tool_killed() {
-	for tool in tar xz find awk sort cut sed grep strip_comments; do
+	for tool in tar xz find awk sort cksum cut sed grep strip_comments; do
 		# shellcheck disable=SC2016	# the fake itself
 		broken "$tool" 'kill -9 $$' "" || return 1
 	done
@@ -76,7 +76,7 @@ each_tool_killed() {
 
 # Says that it is done and does nothing.
 each_tool_idle() {
-	for tool in tar xz find awk sort cut sed grep strip_comments; do
+	for tool in tar xz find awk sort cksum cut sed grep strip_comments; do
 		broken "$tool" "exit 0" "" && continue
 		ktap_print_msg "$tool"
 		return 1
