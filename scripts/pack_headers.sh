@@ -308,7 +308,7 @@ copy_files() {
 	step strip_comments "${STRIP_COMMENTS:-$here/strip_comments}" \
 		${keep:+-k} -d "$tmp/tree" < "$tmp/copy"
 	hide_paths
-	[ "$content" != full ] || { sort_auto_conf; strip_programs; }
+	[ "$content" != full ] || { sort_auto_conf; empty_rustc_cfg; strip_programs; }
 	# each file must be named as free of keys: a grep that fails names none
 	grep -r -L -I -e 'PRIVATE KEY-\{5\}' "$tmp/tree" > "$tmp/free" || true
 	[ "$(wc -l < "$tmp/free")" -eq "$(wc -l < "$tmp/list")" ] ||
@@ -363,6 +363,15 @@ sort_auto_conf() {
 	bytes=$(wc -c < "$conf")
 	cut -f 2- "$tmp/conf.sorted" > "$conf" || die cut "failed"
 	[ "$(wc -c < "$conf")" -eq "$bytes" ] || die "$conf" "lost lines as it was sorted"
+}
+
+# 7.x looks whether this file is there; what is in it, 41 kB when packed, only rustc
+# reads.
+empty_rustc_cfg() {
+	cfg=$tmp/tree/include/generated/rustc_cfg
+	if [ -e "$cfg" ] && ! grep -q -x 'CONFIG_RUST=y' "$obj/include/config/auto.conf"; then
+		: > "$cfg"
+	fi
 }
 
 # Write the members in the order in which they compress best, after "1" or "2", the
