@@ -89,8 +89,15 @@ mark_log() {
 	echo "$log_mark" > /dev/kmsg
 }
 
+# But for what the kernel says of time in a busy virtual machine, at any moment.
 log_since() {
-	dmesg | sed "1,/$log_mark/d"
+	dmesg | sed -e "1,/$log_mark/d" | grep -v -e clocksource: -e hrtimer: -e ' tsc: '
+}
+
+log_is_empty() {
+	[ -z "$(log_since)" ] && return
+	log_since | sed 's/^/# /'
+	return 1
 }
 
 # The archive is there, or comes when its module is loaded; else all is skipped.
