@@ -18,7 +18,8 @@
 #/   -o FILE     the archive to write
 #/   -l          write the list of what would be packed to standard output, a
 #/               line each: tree, name, size in bytes, time of last change (of
-#/               Module.symvers the checksum that cksum says)
+#/               Module.symvers the checksum that cksum says, of compile.h
+#/               nothing, as each link of 5.10 writes its number there)
 #/   -h          print this text
 #/
 #/ Environment:
@@ -242,7 +243,8 @@ sum_symvers() {
 }
 
 # Write the files to pack to $1, a line each: tree, name, size, time.  Where both
-# trees have a file it is the build tree's.
+# trees have a file it is the build tree's.  Those that build modules get a GNUmakefile
+# of our own, which knows what to do where the programs do not run.
 choose_files() {
 	find_files src "$src"
 	find_files obj "$obj"
@@ -267,6 +269,9 @@ choose_files() {
 		}
 		if (hits == "")
 			next
+		# in 5.10 each link of vmlinux numbers and dates this one
+		if ($2 == "include/generated/compile.h")
+			$3 = $4 = 0
 		line[$2] = $1 "\t" $2 "\t" $3 "\t" $4
 		for (i = split(hits, number, " "); i; i--)
 			hit[number[i]] = 1
@@ -285,8 +290,12 @@ choose_files() {
 			print line[name]
 	}' "$tmp/rules" "$tmp/found.src" "$tmp/found.sum" > "$tmp/chosen" ||
 		die "$obj" "cannot be packed; nothing was written"
+	[ -s "$tmp/chosen" ] || die "$obj" "nothing to pack; nothing was written"
+	if [ "$content" = full ]; then
+		find "$here/kheaders.mk" -printf 'own\tGNUmakefile\t%s\t%T@\n' \
+			>> "$tmp/chosen" || die "$here/kheaders.mk" "not there"
+	fi
 	sort -t "$tab" -k 2,2 "$tmp/chosen" > "$1" || die sort "failed"
-	[ -s "$1" ] || die "$obj" "nothing to pack; nothing was written"
 }
 
 # Members carry one time, that of the build if it is told, else 1980: tar warns
@@ -301,8 +310,9 @@ member_time() {
 }
 
 copy_files() {
-	awk -F '\t' -v src="$src" -v obj="$obj" -v symvers="$symvers" '
+	awk -F '\t' -v src="$src" -v obj="$obj" -v symvers="$symvers" -v own="$here/kheaders.mk" '
 	$2 == "Module.symvers" { print symvers "\t" $2; next }
+	$1 == "own" { print own "\t" $2; next }
 	{ print ($1 == "src" ? src : obj) "/" $2 "\t" $2 }' \
 		"$tmp/list" > "$tmp/copy" || die awk "failed"
 	step strip_comments "${STRIP_COMMENTS:-$here/strip_comments}" \

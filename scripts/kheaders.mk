@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+# GNUmakefile of the tree that kheaders.tar.xz holds; make reads it before Makefile.
+#
+# The programs in the tree run on machines like the one that built the kernel.  On
+# others
+#
+#	make hosttools
+#
+# makes them from their sources in the tree, or, where the tree has none or not all,
+#
+#	make hosttools KSRC=DIR
+#
+# from DIR, a source tree of this kernel, and there with ARCH= and CROSS_COMPILE= as
+# for a module.  HOSTCC is the compiler, cc if not given.  All of them are replaced or
+# none.
+
+kheaders-tools := $(wildcard scripts/basic/fixdep scripts/mod/modpost \
+	scripts/genksyms/genksyms scripts/recordmcount scripts/tracepoint-update \
+	tools/objtool/objtool tools/bpf/resolve_btfids/resolve_btfids)
+
+# 126 and 127 are the shell's: not for this machine, or without its loader
+kheaders-runs = $(shell $1 > /dev/null 2>&1 < /dev/null; rc=$$?; \
+	[ $$rc -eq 126 ] || [ $$rc -eq 127 ] || echo y)
+
+ifeq ($(filter hosttools,$(MAKECMDGOALS)),)
+
+# One of them tells for all.  Makefile makes its own when no module is built.
+ifneq ($(M)$(KBUILD_EXTMOD),)
+ifeq ($(call kheaders-runs,scripts/basic/fixdep),)
+$(error The programs in $(CURDIR) are for another machine than this; \
+	run "make -C $(CURDIR) hosttools" once)
+endif
+endif
+
+include Makefile
+
+else
+
+HOSTCC ?= cc
+kheaders-remade := $(strip $(foreach tool,$(kheaders-tools),\
+	$(if $(call kheaders-runs,$(tool)),,$(tool))))
+
+.PHONY: hosttools
+ifeq ($(kheaders-remade),)
+
+hosttools:
+	@echo "hosttools: the programs in $(CURDIR) run on this machine"
+
+else ifdef KSRC
+
+# What the kernel's own Makefiles make of this tree's configuration.
+hosttools:
+	@test -e "$(KSRC)/scripts/basic/fixdep.c" || { \
+		echo "hosttools: $(KSRC): no kernel source there" >&2; exit 1; }
+	@rm -rf .hosttools && mkdir .hosttools && cp .config .hosttools
+	@$(MAKE) -s -C "$(KSRC)" O="$(CURDIR)/.hosttools" olddefconfig
+	@$(MAKE) -s -C "$(KSRC)" O="$(CURDIR)/.hosttools" modules_prepare
+	@for tool in $(kheaders-remade); do \
+		cp ".hosttools/$$tool" "$$tool.new" || exit 1; \
+	done
+	@for tool in $(kheaders-remade); do mv "$$tool.new" "$$tool" || exit 1; done
+	@rm -rf .hosttools
+
+else
+
+kheaders-fixdep := scripts/basic/fixdep.c
+kheaders-modpost := $(filter-out %/empty.c %/mk_elfconfig.c %/devicetable-offsets.c,\
+	$(wildcard scripts/mod/*.c))
+kheaders-genksyms := $(addprefix scripts/genksyms/,genksyms.c lex.lex.c parse.tab.c)
+kheaders-recordmcount := scripts/recordmcount.c
+kheaders-tracepoint-update := scripts/tracepoint-update.c $(wildcard scripts/elf-parse.c)
+
+kheaders-sources = $(or $(kheaders-$(notdir $1)),the-source-of-$(notdir $1))
+kheaders-missing := $(strip $(foreach tool,$(kheaders-remade),\
+	$(if $(filter-out $(wildcard $(call kheaders-sources,$(tool))),\
+	$(call kheaders-sources,$(tool))),$(tool))))
+ifneq ($(kheaders-missing),)
+$(error The sources of $(kheaders-missing) are not all in $(CURDIR); \
+	name those of this kernel with KSRC=DIR)
+endif
+
+hosttools: $(addsuffix .new,$(kheaders-remade))
+	@for tool in $(kheaders-remade); do mv "$$tool.new" "$$tool" || exit 1; done
+
+.PHONY: $(addsuffix .new,$(kheaders-remade))
+$(addsuffix .new,$(kheaders-remade)): %.new:
+	@echo "  HOSTCC  $*"
+	@$(HOSTCC) -O2 -w -I$(@D) -Iscripts/include -Itools/include -o $@ $(call kheaders-sources,$*)
+
+endif
+endif
