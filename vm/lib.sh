@@ -20,3 +20,17 @@ die() {
 say() {
 	printf '%s\n' "$*" >&2
 }
+
+# private COMMAND...: apt-get or apt-cache on the state of a kernel line in the cache,
+# $apt, for $arch.  A mirror may be frozen, hence no check of how old it is.
+# shellcheck disable=SC2154	# they are the caller's
+private() {
+	command=$1
+	shift
+	"$command" -q -o Dir::State="$apt" -o Dir::State::status=/dev/null \
+		-o Dir::State::lists="$apt/lists" -o Dir::Cache="$apt" \
+		-o Dir::Etc::sourcelist="$apt/sources.list" \
+		-o Dir::Etc::sourceparts=/dev/null -o Dir::Etc::preferencesparts=/dev/null \
+		-o APT::Architecture="$arch" -o APT::Architectures="$arch" \
+		-o Acquire::Check-Valid-Until=false -o APT::Sandbox::User=root "$@"
+}
