@@ -88,13 +88,13 @@ demo:
 	@vm/demo
 
 # What CI runs, by cost; check-all adds the other kernel lines.
-checks := lint strip fuzz pack_faults pack reproducible module guest demo meta tokens \
+checks := lint strip fuzz fuzz_program pack_faults pack reproducible module guest demo meta tokens \
 	guest@6.12 series tree program install android readers packages
 all_checks := guest@5.10 guest@7.x tokens@5.10 tokens@6.12 tokens@7.x \
 	tokens@5.10/arm64 tokens@6.1/arm64 tokens@6.12/arm64 tokens@7.x/arm64 \
 	series@5.10 series@6.12 series@7.x tree@5.10 tree@6.12 tree@7.x tree@6.12/arm64 \
 	variants variants@6.12 debug arches dkms packages@6.12 packages@7.x \
-	clients clients@6.12 otherhost@6.12/arm64 boot debian
+	clients clients@6.12 otherhost@6.12/arm64 boot debian powercut attack
 
 run = tests/run -t 3600 $(foreach t,$1,tests/$(firstword $(subst @, ,$t)).sh$(if \
 	$(findstring @,$t),@$(lastword $(subst @, ,$t))))
@@ -112,6 +112,7 @@ check: deps
 check-all: export FUZZ_RUNS := 10000000
 check-all: export KHEADERS_RECORD := y
 check-all: export KHEADERS_PACKAGES := all
+check-all: export KHEADERS_KILLS := 1000
 check-all: deps-all
 	@$(call run,$(checks) $(all_checks))
 

@@ -73,6 +73,7 @@ build_one() {
 
 ktap_print_header
 need_kernel_source
+build_strip_comments
 source=$(realpath "$kernel/source")
 ktap_set_plan $(($(echo "$table" | grep -c .) * 2))
 echo "$table" | grep . > "$tmp/table"

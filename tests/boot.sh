@@ -42,6 +42,7 @@ echo "marker: $(md5sum < "$tree/.kheaders")"
 began=$(date +%s%N)
 kheaders extract
 echo "nothing to do takes: $((($(date +%s%N) - began) / 1000000)) ms"
+cat "$tree/.kheaders"
 kheaders status || echo "status: $?"
 kheaders verify && echo "verify: ok"'
 
@@ -96,8 +97,10 @@ other_kernel() {
 	booted=$tmp/other
 	guest -b "$look" && said "unit: success active" && said "verify: ok" &&
 		said "link: /var/cache/kheaders/$release" || return 1
-	grep -e "^tree:" -e "^marker:" "$tmp/said" > "$tmp/now"
-	! grep -q -x -f "$tmp/then" "$tmp/now"
+	grep "^marker:" "$tmp/said" > "$tmp/now"
+	! grep -q -x -f "$tmp/now" "$tmp/then" && return
+	show "$tmp/said"
+	return 1
 }
 
 ktap_print_header

@@ -12,7 +12,7 @@ package_builds() {
 		( cd "$top" && git ls-files -z | tar -cf - --null -T - ) |
 		tar -xf - -C "$tmp/kheaders-0.1" &&
 		( cd "$tmp/kheaders-0.1" && quiet dpkg-buildpackage -us -uc -d ) &&
-		[ -e "$tmp"/kheaders_*.deb ] && [ -e "$tmp"/kheaders-dkms_*.deb ]
+		[ "$(find "$tmp" -maxdepth 1 -name '*.deb' ! -name '*-dbgsym_*' | wc -l)" -eq 2 ]
 }
 
 no_errors() {

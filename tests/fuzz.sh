@@ -3,17 +3,11 @@
 #
 # The comment stripper on bytes that nobody would write: what tests/fuzz_strip.c
 # checks holds for all that libFuzzer comes up with.
-#
-# Environment:
-#   FUZZ_SECONDS  how long to look, 45 if not given
-#   FUZZ_RUNS     how many inputs to try instead, with no limit of time
 
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
-
-seconds=${FUZZ_SECONDS:-45}
-runs=${FUZZ_RUNS:-}
-least=100000	# fewer inputs tell nothing
+# shellcheck source=fuzz_lib.sh
+. "$(dirname "$0")/fuzz_lib.sh"
 
 # build_target TREE OUT FLAG...
 build_target() {
@@ -101,39 +95,6 @@ write_dictionary() {
 		"\x0b"
 		"\xff"
 	END
-}
-
-# fuzz TARGET ARGUMENT...: on the corpus; what is found is $tmp/found-*
-fuzz() {
-	target=$1
-	shift
-	"$target" -max_len=4096 -rss_limit_mb=2048 -timeout=20 -print_final_stats=1 \
-		-dict="$tmp/dictionary" -artifact_prefix="$tmp/found-" "$@" \
-		"$tmp/corpus" > "$tmp/log" 2>&1
-}
-
-show_finding() {
-	grep -v '^#' "$tmp/log" | tail -n 40 | show
-	for found in "$tmp"/found-*; do
-		[ -e "$found" ] || continue
-		ktap_print_msg "found by ${found##*/found-}:"
-		od -c "$found" | head -n 20 | show
-	done
-}
-
-finds_nothing() {
-	began=$(date +%s)
-	if [ -n "$runs" ]; then
-		fuzz "$tmp/fuzz" -runs="$runs"
-	else
-		fuzz "$tmp/fuzz" -max_total_time="$seconds"
-	fi
-	rc=$?
-	executions=$(sed -n 's/^stat::number_of_executed_units: *//p' "$tmp/log")
-	ktap_print_msg "${executions:=0} executions in $(($(date +%s) - began)) seconds"
-	[ "$rc" -eq 0 ] && return
-	show_finding
-	return 1
 }
 
 # llvm NAME ARGUMENT...: the tool of that name that belongs to clang

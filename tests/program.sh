@@ -135,12 +135,14 @@ foreign_stays() {
 
 unsafe_parents() {
 	fresh
-	for setup in 'chmod 0777 p' 'chmod 1777 p' 'chmod 0775 p' 'chown 1234 p'; do
-		rm -rf "$work/trees/p"
+	# the last: a link of somebody else's on the way to a folder that is root's alone
+	for setup in 'chmod 0777 p' 'chmod 1777 p' 'chmod 0775 p' 'chown 1234 p' \
+		     'mv p/q r; ln -s ../r p/q; chown -h 1234 p/q'; do
+		rm -rf "$work/trees/p" "$work/trees/r"
 		mkdir -p "$work/trees/p/q"
 		( cd "$work/trees" && eval "$setup" )
 		run 1 extract --archive "$work/good.tar.xz" --dest "$work/trees/p/q/t" &&
-			says "$work/trees/p: refused: " && [ ! -e "$work/trees/p/q/t" ] &&
+			says ": refused: " && [ ! -e "$work/trees/p/q/t" ] &&
 			[ ! -e "$work/trees/p/q/.kheaders-lock" ] && continue
 		ktap_print_msg "after: $setup"
 		return 1

@@ -70,6 +70,81 @@ failed:
 	return -1;
 }
 
+/* Does the folder @path, which may be on the way only, pass check_folder()? */
+static int check_on_the_way(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), ret;
+
+	if (fd < 0)
+		return fail(path, "%s", strerror(errno));
+	ret = check_folder(fd, path);
+	close(fd);
+	return ret;
+}
+
+/* Put what the link @real stands for in front of @todo. */
+static int follow_link(char *real, char *todo)
+{
+	char target[PATH_MAX], rest[PATH_MAX];
+	struct stat st;
+	ssize_t n;
+
+	if (lstat(real, &st) || (n = readlink(real, target, sizeof(target) - 1)) < 0)
+		return fail(real, "%s", strerror(errno));
+	target[n] = '\0';
+	if (st.st_uid != 0 && st.st_uid != geteuid())
+		return fail(real, "refused: a link of user %u", st.st_uid);
+	strcpy(rest, todo);
+	if ((size_t)snprintf(todo, PATH_MAX, "%s/%s", target, rest) >= PATH_MAX)
+		return fail(real, "too long a name");
+	*strrchr(real, '/') = '\0';
+	if (*target == '/')
+		*real = '\0';
+	return 0;
+}
+
+/*
+ * realpath(), but no folder and no link on the way may be somebody else's: whoever can
+ * change one of them would choose where we write.
+ */
+static int resolve(const char *path, char *real)
+{
+	char todo[PATH_MAX], part[PATH_MAX];
+	struct stat st;
+	int links = 0, len;
+
+	if (*path != '/' && !getcwd(real, PATH_MAX))
+		return fail(path, "%s", strerror(errno));
+	len = snprintf(todo, sizeof(todo), "%s/%s", *path == '/' ? "" : real, path);
+	if (len >= (int)sizeof(todo))
+		return fail(path, "too long a name");
+	*real = '\0';
+	while (sscanf(todo + strspn(todo, "/"), "%[^/]%n", part, &len) == 1) {
+		memmove(todo, todo + strspn(todo, "/") + len,
+			strlen(todo + strspn(todo, "/") + len) + 1);
+		if (check_on_the_way(*real ? real : "/"))
+			return -1;
+		if (!strcmp(part, ".."))
+			*(strrchr(real, '/') ?: real) = '\0';
+		if (!strcmp(part, ".") || !strcmp(part, ".."))
+			continue;
+		if (strlen(real) + strlen(part) + 2 > PATH_MAX)
+			return fail(path, "too long a name");
+		strcat(strcat(real, "/"), part);
+		if (lstat(real, &st))
+			return fail(real, "%s", strerror(errno));
+		if (!S_ISLNK(st.st_mode))
+			continue;
+		if (++links > 40)
+			return fail(path, "%s", strerror(ELOOP));
+		if (follow_link(real, todo))
+			return -1;
+	}
+	if (!*real)
+		strcpy(real, "/");
+	return 0;
+}
+
 /* Split @path into the folder it is in, resolved, and its last part. */
 static int split_path(struct place *p, const char *path, char *parent)
 {
@@ -85,8 +160,8 @@ static int split_path(struct place *p, const char *path, char *parent)
 	*slash = '\0';
 	if (!slash[1] || !strcmp(slash + 1, ".") || !strcmp(slash + 1, ".."))
 		return fail(path, "not the name of a folder that could be made");
-	if (!realpath(*copy ? copy : "/", parent))
-		return fail(*copy ? copy : "/", "%s", strerror(errno));
+	if (resolve(*copy ? copy : "/", parent))
+		return -1;
 	if (asprintf(&p->path, "%s/%s", strcmp(parent, "/") ? parent : "", slash + 1) < 0)
 		return fail(path, "no memory left");
 	p->name = strrchr(p->path, '/') + 1;

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What the kheaders program reads and others wrote: the members of an archive, and
+ * images of kernels.  The first byte of an input says which it is.  Built into one
+ * file with the program's own sources; the decoder's thread is left out.
+ */
+#define _GNU_SOURCE	/* memmem(), asprintf() */
+#include "../userspace/archive.c"
+#include "../userspace/dump.c"
+
+#include <assert.h>
+#include <stdarg.h>
+
+bool quiet = true;
+
+struct stream {
+	const uint8_t *data;
+	size_t size;
+};
+
+int fail(const char *object, const char *format, ...)
+{
+	char text[8192];
+	va_list args;
+
+	assert(object);
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	return -1;
+}
+
+void note(const char *object, const char *format, ...)
+{
+	(void)object;
+	(void)format;
+}
+
+/* In pieces, so that what spans two is read, too. */
+ssize_t stream_read(struct stream *s, const void **data)
+{
+	size_t n = s->size < 700 ? s->size : 700;
+
+	*data = s->data;
+	s->data += n;
+	s->size -= n;
+	return n;
+}
+
+/* No member's name leads out of the tree, none has more than permissions. */
+static void check_member(const struct member *m)
+{
+	char name[4096];
+
+	assert(snprintf(name, sizeof(name), "/%s/", m->name) < (int)sizeof(name));
+	assert(*m->name != '/');
+	assert(!strstr(name, "/../"));
+	assert(!strstr(name, "/./"));
+	assert(!strstr(m->name, "//"));
+	assert(strcmp(m->name, MARKER));
+	assert(!(m->mode & ~0777));
+	assert(m->folder || *m->name);
+	assert(m->size <= LARGEST_FILE);
+}
+
+static void read_members(struct stream *s)
+{
+	struct members *a = members_open(s, "archive");
+	struct member m;
+	char buf[4096];
+	uint64_t had;
+	ssize_t n;
+
+	while (a && members_next(a, &m) == 1) {
+		check_member(&m);
+		had = 0;
+		while (!m.folder && (n = members_read(a, buf, sizeof(buf))) > 0)
+			had += n;
+		assert(had <= m.size);
+	}
+	members_close(a);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct stream s;
+
+	if (!size)
+		return 0;
+	s = (struct stream){ .data = data + 1, .size = size - 1 };
+	if (*data & 1)
+		read_members(&s);
+	else if (dump_from(s.data, s.size, NULL) == NOTHING)
+		dump_compressed(s.data, s.size, NULL);
+	return 0;
+}
