@@ -52,7 +52,10 @@ cut_after() {
 	until grep -q '^go' "$tmp/said"; do
 		sleep 0.2
 		waited=$((waited + 1))
-		[ "$waited" -lt 900 ] && kill -0 "$pid" 2> /dev/null || { show "$tmp/said"; return 1; }
+		if [ "$waited" -ge 900 ] || ! kill -0 "$pid" 2> /dev/null; then
+			show "$tmp/said"
+			return 1
+		fi
 	done
 	sleep "$1"
 	kill -9 -- "-$pid"
@@ -71,6 +74,7 @@ cut_all() {
 }
 
 # How long an extraction takes there, to cut within it.
+# shellcheck disable=SC2016	# the guest's shell expands it
 measure() {
 	"$top/vm/run" -k "$kernel" -s "$tmp/share" -d "$disk" -m 1024 -t 300 '
 		began=$(date +%s%N)
