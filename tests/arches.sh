@@ -41,7 +41,7 @@ prepare() {
 
 # Packing says nothing, and what every archive has is there.
 pack() {
-	"$top/scripts/pack_headers.sh" -s "$source" -b "$obj" -m /dev/null \
+	"$top/scripts/pack_headers.sh" -s "$source" -b "$obj" -m "$tmp/symvers" \
 		-o "$tmp/$1.tar.xz" > "$tmp/said" 2>&1 || { show "$tmp/said"; return 1; }
 	[ ! -s "$tmp/said" ] || { show "$tmp/said"; return 1; }
 	rm -rf "$tmp/tree"
@@ -74,6 +74,7 @@ build_one() {
 ktap_print_header
 need_kernel_source
 build_strip_comments
+: > "$tmp/symvers"
 source=$(realpath "$kernel/source")
 ktap_set_plan $(($(echo "$table" | grep -c .) * 2))
 echo "$table" | grep . > "$tmp/table"

@@ -20,6 +20,11 @@
 #                srcversion differs as Debian has its headers in two folders
 srcversion_differs=ipt_NETFLOW
 
+# These do not load, whatever they are built from:
+#   dahdi_echocan_oslec  wants oslec_create(), of a module that Debian does not build
+#   gost-test            runs tests of its own when it loads, and says -EIO after them
+not_loaded="dahdi_echocan_oslec gost-test"
+
 # build_all BASE OUT
 build_all() {
 	# shellcheck disable=SC2086	# a list of words
@@ -143,8 +148,12 @@ all_load() {
 	grep -v ': loaded$' "$tmp/guest.log" | show
 	names=$(wc -l < "$tmp/share/names")
 	ktap_print_msg "$loaded of $names loaded"
-	bad=$(grep -c -v -e ': loaded$' -e ': no device$' -e ': no parameter$' \
-		-e 'module verification' "$tmp/guest.log")
+	for name in $not_loaded; do
+		echo "$name: modprobe"
+	done > "$tmp/allowed"
+	bad=$(grep -v -e ': loaded$' -e ': no device$' -e ': no parameter$' \
+		-e 'module verification' -e ' Unknown symbol oslec_' "$tmp/guest.log" |
+		grep -c -v -F -f "$tmp/allowed")
 	[ "$bad" -eq 0 ] && [ "$loaded" -gt 0 ] &&
 		[ "$(grep -c ': ' "$tmp/guest.log")" -ge "$names" ]
 }
@@ -169,6 +178,6 @@ ktap_test_result "$line: dkms runs" builds
 ktap_test_result "$line: what builds from the headers builds from the archive" all_build
 ktap_test_result "$line: the modules are the same" all_same
 ktap_test_result "$line: they load" all_load
-record "dkms packages" "$(dpkg-query --admindir "$root/var/lib/dpkg" -W -f '${Version}' dkms)" \
-	"dkms build" "$packages packages, $modules modules, $different differ, $loaded of $names names load, the rest finds no device"
+[ "$KTAP_FAIL" -ne 0 ] || record "dkms packages" "$(dpkg-query --admindir "$root/var/lib/dpkg" -W -f '${Version}' dkms)" \
+	"dkms build" "$packages packages, $modules modules, $different differ, $loaded of $names names load"
 ktap_finished
