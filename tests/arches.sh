@@ -46,10 +46,10 @@ pack() {
 	[ ! -s "$tmp/said" ] || { show "$tmp/said"; return 1; }
 	rm -rf "$tmp/tree"
 	mkdir "$tmp/tree" && tar -xf "$tmp/$1.tar.xz" -C "$tmp/tree" || return 1
-	for name in "arch/$1/Makefile" "arch/$1/include" "arch/$1/include/generated" \
+	for file in "arch/$1/Makefile" "arch/$1/include" "arch/$1/include/generated" \
 		    Makefile .config "$2"; do
-		[ -e "$tmp/tree/$name" ] && continue
-		ktap_print_msg "$name: not there"
+		[ -e "$tmp/tree/$file" ] && continue
+		ktap_print_msg "$file: not there"
 		return 1
 	done
 	others=$(cd "$tmp/tree/arch" && echo *)

@@ -58,7 +58,7 @@ cut_after() {
 		fi
 	done
 	sleep "$1"
-	kill -9 -- "-$pid"
+	kill -9 "-$pid"
 	wait "$pid" 2> /dev/null
 	sed -n 's/^found: //p' "$tmp/said" >> "$tmp/found"
 	grep -q '^extracted' "$tmp/said" && echo late >> "$tmp/late"
