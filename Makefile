@@ -94,7 +94,7 @@ all_checks := guest@5.10 guest@7.x tokens@5.10 tokens@6.12 tokens@7.x \
 	tokens@5.10/arm64 tokens@6.1/arm64 tokens@6.12/arm64 tokens@7.x/arm64 \
 	series@5.10 series@6.12 series@7.x tree@5.10 tree@6.12 tree@7.x tree@6.12/arm64 \
 	variants variants@6.12 debug arches dkms packages@6.12 packages@7.x \
-	clients clients@6.12 otherhost@6.12/arm64 boot debian powercut attack
+	clients clients@6.12 otherhost@6.12/arm64 boot debian powercut attack systemtap
 
 run = tests/run -t 3600 $(foreach t,$1,tests/$(firstword $(subst @, ,$t)).sh$(if \
 	$(findstring @,$t),@$(lastword $(subst @, ,$t))))
