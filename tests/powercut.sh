@@ -19,7 +19,7 @@ guest='
 place=/var/cache/kheaders
 tree=$place/$(uname -r)
 kheaders() {
-	/share/kheaders "$@" --archive /share/archive.tar.xz
+	/share/kheaders "$@" --archive /share/archive.tar.xz --dest "$tree"
 }
 if [ ! -e "$tree" ]; then
 	echo "found: absent"
@@ -95,7 +95,7 @@ never_partial() {
 recovers() {
 	"$top/vm/run" -k "$kernel" -s "$tmp/share" -d "$tmp/disk" -w -m 1024 -t 300 \
 		"KHEADERS_CUT=last; $guest" > "$tmp/said" 2>&1
-	grep -q '^last: complete' "$tmp/said" && grep -q -x "left: [^ ]* " "$tmp/said" && return
+	grep -q '^last: complete' "$tmp/said" && grep -q -x "left: .kheaders-lock [^ ]* " "$tmp/said" && return
 	show "$tmp/said"
 	return 1
 }
