@@ -20,12 +20,11 @@ script='
 #include <linux/fs.h>
 #include <net/sock.h>
 %}
-function mypid:long() %{ STAP_RETVALUE = current->tgid; %}
 global ticks, packets
 probe timer.ms(10) { ticks++ }
 probe netfilter.ipv4.local_out { packets++ }
 probe timer.s(3) {
-	printf("ticks %d packets %d pid %d\n", ticks > 10, packets >= 0, mypid() >= 0)
+	printf("ticks %d\n", ticks > 10)
 	exit()
 }'
 
@@ -43,7 +42,7 @@ runs() {
 			mount -t debugfs debugfs /sys/kernel/debug
 			staprun /share/kheaders_stap.ko' \
 			> "$tmp/said" 2>&1
-	grep -q -x 'ticks 1 packets 1 pid 1' "$tmp/said" && return
+	grep -q -x 'ticks 1' "$tmp/said" && return
 	show "$tmp/said"
 	return 1
 }
