@@ -392,10 +392,12 @@ empty_rustc_cfg() {
 # and Module.symvers behind most of the functions that it names.  By path alone and
 # in blocks of 16 MiB the headers of Debian 6.1 take 0.5 % more.
 #
-# The full content goes into one block: that takes 0.3 % less, and 11 seconds in
-# place of 7.  It is packed once and stays in the kernel.
+# Of the full content the second block has only what is like nothing in the first:
+# the scripts and programs, the configuration and the device tree bindings.  That
+# takes 0.3 % less than halves, for 10 seconds in place of 7; it is packed once and
+# stays in the kernel.
 order_members() {
-	awk -F '\t' '
+	awk -F '\t' -v content="$content" '
 	function key(path, n, part, i, k) {
 		n = split(path, part, "/")
 		for (i = 1; i < n; i++)
@@ -410,10 +412,15 @@ order_members() {
 	}
 	{
 		block = 1
-		if ($2 ~ /^include\// && \
-		    $2 !~ /^include\/(acpi|asm-generic|config|generated|linux)\//)
-			block = $2 ~ /^include\/dt-bindings\// ? "2 1" : "2 2"
-		print block "\t" key($2 in like ? like[$2] : $2) "\t" $2
+		path = $2 in like ? like[$2] : $2
+		if (path ~ /^include\/dt-bindings\//)
+			block = "2 1"
+		else if (content == "full")
+			block = path ~ /^(\.config|scripts\/|tools\/)/ ? 2 : 1
+		else if (path ~ /^include\// && \
+			 path !~ /^include\/(acpi|asm-generic|config|generated|linux)\//)
+			block = "2 2"
+		print block "\t" key(path) "\t" $2
 	}' "$tmp/list" > "$tmp/keys" || die awk "failed"
 	sort -t "$tab" -k 1,1 -k 2,2 "$tmp/keys" > "$tmp/order" || die sort "failed"
 }
@@ -432,7 +439,7 @@ write_members() {
 		next
 	}
 	$1 != 1 && !second {
-		second = at + 0
+		second = at
 	}
 	{
 		n = split($3, part, "/")
@@ -446,16 +453,13 @@ write_members() {
 		}
 		member("./" $3, size[$3])
 	}
-	END { print second && blocks == 2 ? second : at > cut }' \
-		blocks="$blocks" "$tmp/sizes" "$tmp/order" > "$tmp/members" || die awk "failed"
+	END { print second ? second : at > cut }' \
+		"$tmp/sizes" "$tmp/order" > "$tmp/members" || die awk "failed"
 }
 
 write_archive() {
 	time=$(member_time)
 	order_members
-	blocks=1
-	depth=512
-	[ "$content" = full ] || { blocks=2; depth=300; }
 	write_members
 	step tar "${TAR:-tar}" --create --file="$tmp/tar" --directory="$tmp/tree" \
 		--format=ustar --owner=0 --group=0 --numeric-owner \
@@ -472,6 +476,8 @@ write_archive() {
 compress() {
 	threads=$(nproc) || die nproc "failed"
 	[ "$threads" -ge 2 ] || threads=2
+	depth=512
+	[ "$content" = full ] || depth=300
 	size=$(wc -c < "$tmp/tar") || die tar "wrote nothing"
 	step xz "${XZ:-xz}" --compress --stdout --check=crc32 --threads="$threads" \
 		--block-size="$size" --block-list="$(cat "$tmp/cut"),0" \

@@ -20,7 +20,8 @@
 
 /* More than any archive of kernel headers needs; a bomb stops here. */
 #define DECODER_MEMORY (48ULL << 20)
-#define THREAD_MEMORY (24ULL << 20)
+/* What a second thread may take, if it is no more than an eighth of the machine's. */
+#define THREAD_MEMORY (48ULL << 20)
 #define MOST_BYTES (2ULL << 30)
 
 /*
@@ -183,6 +184,8 @@ static lzma_ret start_decoder(struct stream *s)
 
 	if (!mt.threads)
 		mt.threads = 1;
+	if (lzma_physmem() && lzma_physmem() / 8 < mt.memlimit_threading)
+		mt.memlimit_threading = lzma_physmem() / 8;
 	return lzma_stream_decoder_mt(&s->lzma, &mt);
 }
 
