@@ -148,6 +148,7 @@ bench: deps
 	@bench/plot
 	@bench/read
 	@bench/extract
+	@bench/pch
 
 .PHONY: clean
 clean:

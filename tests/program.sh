@@ -206,6 +206,102 @@ full_disk() {
 	return "$rc"
 }
 
+mounts() {
+	grep -c " $work/trees/" /proc/mounts
+}
+
+in_memory() {
+	fresh
+	for option in --quiet --force; do
+		run 0 extract "$option" --tmpfs --archive "$work/real.tar.xz" \
+			--dest "$work/trees/t" && verified && [ "$(mounts)" -eq 1 ] || return 1
+	done
+	run 0 extract --tmpfs --archive "$work/real.tar.xz" --dest "$work/trees/t" &&
+		[ ! -s "$tmp/said" ] && [ "$(mounts)" -eq 1 ] || return 1
+	for after in 0.05 0.1 0.2; do
+		timeout -s KILL "$after" "$program" extract --force --tmpfs --quiet \
+			--archive "$work/real.tar.xz" --dest "$work/trees/t2" 2> /dev/null
+	done
+	[ "$(left | grep -v -x t2)" = t ] && [ "$(mounts)" -le 2 ] &&
+		run 0 extract --force --archive "$work/real.tar.xz" --dest "$work/trees/t" &&
+		verified && ! grep -q " $work/trees/t " /proc/mounts
+	rc=$?
+	umount "$work/trees/t2" 2> /dev/null
+	return "$rc"
+}
+
+# image NAME: what is mounted is the tree
+image() {
+	run 0 extract --archive "$work/real.tar.xz" --image "$work/trees/$1" || return 1
+	mkdir -p "$tmp/mounted"
+	quiet mount -o loop,ro "$work/trees/$1" "$tmp/mounted" || return 1
+	quiet diff -r -x .kheaders "$tmp/want" "$tmp/mounted"
+	rc=$?
+	umount "$tmp/mounted"
+	return "$rc"
+}
+
+images() {
+	fresh && image a.erofs && image b.squashfs && mkdir "$work/trees/d" &&
+		run 1 extract --archive "$work/real.tar.xz" --image "$work/trees/d" &&
+		run 1 extract --archive "$work/hostile/dotdot.tar.xz" \
+			--image "$work/trees/a.erofs" || return 1
+	unshare -m sh -c 'mount -t tmpfs kheaders-test /usr/bin && exec "$@"' sh \
+		"$program" extract --archive "$work/real.tar.xz" --image "$work/trees/c" \
+		> "$tmp/said" 2>&1
+	[ $? -eq 1 ] && says "mkfs.erofs: not there; install erofs-utils" &&
+		[ "$(left | tr '\n' ' ')" = "a.erofs b.squashfs d " ]
+}
+
+bpf_program='
+#include <linux/sched.h>
+#include <linux/fs.h>
+#include <net/sock.h>
+int prog(struct pt_regs *ctx)
+{
+	struct sock *sk = (void *)ctx->di;
+	return sk->sk_rcvbuf;
+}'
+
+# compile_bpf OUT
+compile_bpf() {
+	quiet clang "@$work/trees/t/bpf/flags" -emit-llvm -c -o "$tmp/prog.bc" "$tmp/prog.c" &&
+		quiet llc -march=bpf -filetype=obj -o "$1" "$tmp/prog.bc"
+}
+
+# The object is the same, from less work.
+precompiled() {
+	echo "$bpf_program" > "$tmp/prog.c"
+	fresh && run 0 extract --pch --archive "$work/real.tar.xz" --dest "$work/trees/t" &&
+		verified && clang '-###' "@$work/trees/t/bpf/flags" -c "$tmp/prog.c" 2>&1 |
+		grep -q -e '"-include-pch"' && compile_bpf "$tmp/with.o" &&
+		rm "$work/trees/t/bpf/kernel.h.pch" && compile_bpf "$tmp/without.o" &&
+		cmp "$tmp/with.o" "$tmp/without.o" &&
+		run 0 extract --pch --archive "$work/real.tar.xz" --dest "$work/trees/t" &&
+		[ -e "$work/trees/t/bpf/kernel.h.pch" ]
+}
+
+# The default place, in a mount namespace of our own; the archive is of another kernel
+# than the one that runs.
+default_place() {
+	cat > "$tmp/places" <<- 'EOF'
+	set -eu
+	program=$1 archive=$2 place=/var/cache/kheaders
+	mount -t tmpfs -o mode=755 kheaders-test /var/cache
+	for option in --no-link --tmpfs; do
+		"$program" extract "$option" --archive "$archive"
+		mkdir "$place/$(uname -r)"
+		[ "$(find "$place" -mindepth 1 -maxdepth 1 -type d | wc -l)" -eq 2 ]
+		"$program" remove --old
+		[ "$(ls "$place")" = "$(uname -r)" ]
+		"$program" remove
+		if "$program" remove; then exit 1; fi
+	done
+	! grep " $place/" /proc/mounts
+	EOF
+	quiet unshare -m sh "$tmp/places" "$program" "$work/real.tar.xz"
+}
+
 # An image whose archive is between its marks, and around that what kernels have.
 make_image() {
 	{
@@ -267,7 +363,8 @@ dump_none() {
 
 misused() {
 	run 2 && run 2 nonsense && run 2 extract --nonsense && run 2 extract file &&
-		run 2 extract --link --no-link && run 2 dump && run 2 verify --archive x &&
+		run 2 extract --link --no-link &&
+		run 2 extract --image x --tmpfs && run 2 extract --image x --link && run 2 dump && run 2 verify --archive x &&
 		run 2 status x && run 2 remove x && run 0 --help && run 0 extract --help &&
 		run 0 dump --help && run 0 status --help && run 0 remove --help && run 0 verify --help
 }
@@ -293,7 +390,7 @@ trap 'umount "$work"; rmdir "$work"; rm -rf "$tmp"' EXIT
 build_program "" || ktap_exit_fail_msg "the program does not build"
 make_archive || ktap_exit_fail_msg "no archive to test with"
 python3 "$top/tests/hostile.py" "$work/hostile" || ktap_exit_fail_msg "no hostile archives"
-ktap_set_plan 23
+ktap_set_plan 27
 ktap_test_result "the tree is what tar extracts" real
 ktap_test_result "a tree that is there stays" again_is_nothing
 ktap_test_result "unless it is to be made anew" force_makes_anew
@@ -308,6 +405,10 @@ ktap_test_result "a hundred at once make one tree" hundred_at_once
 ktap_test_result "killed, it leaves a whole tree or none" killed
 ktap_test_result "interrupted, it leaves nothing" interrupted
 ktap_test_result "a full disk leaves nothing" full_disk
+ktap_test_result "a tree in memory is whole, replaced, and leaves nothing" in_memory
+ktap_test_result "an image of erofs or squashfs has the tree" images
+ktap_test_result "a precompiled header is used, and changes nothing" precompiled
+ktap_test_result "old trees are removed from the default place" default_place
 ktap_test_result "dump finds the archive in every kind of image" dump_all
 ktap_test_result "dump to standard output" dump_to_stdout
 ktap_test_result "dump says when there is none" dump_none

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* kheaders extract, kheaders remove: make a tree of the archive, and take it away. */
+/* kheaders extract: make a tree of the archive. */
 #define _GNU_SOURCE	/* syncfs(), asprintf() */
 #include <dirent.h>
 #include <errno.h>
@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -19,11 +18,12 @@
 /*
  * @archive: a file that takes the place of the kernel's
  * @dest: the tree; the default place if NULL
+ * @image: what to make in place of a tree
  * @id: of the running kernel
  */
 struct request {
-	const char *archive, *dest;
-	bool link, no_link, keep_module, force;
+	const char *archive, *dest, *image;
+	bool link, no_link, keep_module, force, tmpfs, pch;
 	struct identity id;
 };
 
@@ -36,6 +36,10 @@ static const char help_extract[] =
 	"  --archive FILE  extract FILE, not /sys/kernel/kheaders.tar.xz; no links are made\n"
 	"                  then without --link\n"
 	"  --dest DIR      make the tree DIR, not " DEFAULT_PLACE "/RELEASE\n"
+	"  --tmpfs         make the tree in memory, and mount it there\n"
+	"  --image FILE    make no tree but an image to be mounted: a squashfs if FILE ends in\n"
+	"                  .squashfs, else an erofs; no links are made\n"
+	"  --pch           precompile a header for BPF programs in the tree, by clang\n"
 	"  --link          make the links (default for the running kernel)\n"
 	"  --no-link       make no links\n"
 	"  --keep-module   leave the module loaded that this had to load\n"
@@ -45,85 +49,6 @@ static const char help_extract[] =
 	"\n"
 	"Exit status: 0 the tree is there, 1 failed, 2 misuse, 3 this kernel has no\n"
 	"archive and no module that brings one.\n";
-
-/* Like open(), with a message; and only what is a regular file. */
-static int open_file(const char *path)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	struct stat st;
-
-	if (fd < 0)
-		return fail(path, "%s", strerror(errno));
-	if (fstat(fd, &st) || !S_ISREG(st.st_mode)) {
-		close(fd);
-		return fail(path, "not a regular file");
-	}
-	return fd;
-}
-
-/* Read the open file @from into memory; -1 with errno set, and not a word, on failure. */
-static int read_into_memory(int from)
-{
-	int fd = memfd_create("kheaders.tar.xz", MFD_CLOEXEC), saved;
-	char buf[1 << 16];
-	ssize_t n = -1;
-
-	if (fd < 0)
-		return -1;
-	while ((n = read(from, buf, sizeof(buf))) > 0) {
-		if (write(fd, buf, n) != n) {
-			n = -1;
-			break;
-		}
-	}
-	if (!n && !lseek(fd, 0, SEEK_SET))
-		return fd;
-	saved = errno;
-	close(fd);
-	errno = saved;
-	return -1;
-}
-
-/*
- * The file is there as long as the module is, and whoever else loaded the module may
- * unload it at any time, under a reader, too: take a copy, and if it goes, try again.
- */
-static int open_running(bool *loaded)
-{
-	int tries, from, fd, ret;
-
-	for (tries = 0; tries < 200; tries++) {
-		if (access(SYSFS_FILE, F_OK)) {
-			ret = load_module();
-			if (ret < 0)
-				return -1;
-			if (!ret)
-				break;
-			*loaded = true;
-		}
-		from = open(SYSFS_FILE, O_RDONLY | O_CLOEXEC);
-		if (from < 0 && errno == ENOENT)
-			continue;
-		fd = from < 0 ? -1 : read_into_memory(from);
-		ret = errno;
-		if (from >= 0)
-			close(from);
-		if (fd >= 0)
-			return fd;
-		if (ret != ENODEV)
-			return fail(SYSFS_FILE, "%s", strerror(ret));
-	}
-	fail(SYSFS_FILE, tries ? "goes whenever it is read: something unloads the module %s" :
-	     "not there, and no module %s for this kernel; it was built without CONFIG_KHEADERS_SYSFS",
-	     MODULE_NAME);
-	return tries ? -1 : -2;
-}
-
-int open_archive(const char *file, bool *loaded)
-{
-	*loaded = false;
-	return file ? open_file(file) : open_running(loaded);
-}
 
 /* Which kernel headers are for, by the @text of include/generated/utsrelease.h. */
 static int get_release(const char *text, char *release, size_t size)
@@ -185,6 +110,20 @@ static int fill_tree(const struct request *r, int fd, int tree)
 	return 0;
 }
 
+/* What is not ours and is no empty folder is not replaced. */
+static int check_foreign(const struct place *p, int tree)
+{
+	DIR *dir = fdopendir(openat(tree, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+	int entries = 0;
+
+	while (dir && entries < 3 && readdir(dir))
+		entries++;
+	if (dir)
+		closedir(dir);
+	return dir && entries == 2 ? 0 :
+	       fail(p->path, "refused: there already, and not made by kheaders");
+}
+
 /* Is the tree that is there the one that is wanted?  Else, may it be replaced? */
 static int look_at_tree(const struct request *r, struct place *p, const char *sha256)
 {
@@ -199,17 +138,35 @@ static int look_at_tree(const struct request *r, struct place *p, const char *sh
 		else
 			ret = same_kernel(&id, &r->id);
 	} else if (r->dest) {
-		ret = fail(p->path, "refused: there already, and not made by kheaders");
+		ret = check_foreign(p, tree);
 	}
 	close(tree);
 	return ret == 1 && r->force ? 0 : ret;
 }
 
+/* A tree in memory, and it put in its place or an image made of it. */
+static int make_in_memory(struct request *r, struct place *p, int fd)
+{
+	int mount, tree = tmpfs_stage(&mount), ret;
+
+	ret = tree < 0 ? -1 : fill_tree(r, fd, tree);
+	if (!ret)
+		ret = r->image ? write_image(p, tree, mount) : tmpfs_commit(p, mount);
+	if (tree >= 0)
+		close(tree);
+	if (mount >= 0)
+		close(mount);
+	return ret;
+}
+
 static int make_tree(struct request *r, struct place *p, int fd)
 {
 	char staged[32];
-	int tree = place_stage(p, staged), ret;
+	int tree, ret;
 
+	if (r->tmpfs || r->image)
+		return make_in_memory(r, p, fd);
+	tree = place_stage(p, staged);
 	if (tree < 0)
 		return -1;
 	ret = fill_tree(r, fd, tree);
@@ -221,17 +178,11 @@ static int make_tree(struct request *r, struct place *p, int fd)
 	return ret;
 }
 
-/* Under the lock: another run may have done the work while this one waited. */
-static int extract_locked(struct request *r, struct place *p)
+static int extract_now(struct request *r, struct place *p)
 {
 	bool loaded;
 	int fd, ret;
 
-	if (place_lock(p))
-		return FAILED;
-	ret = look_at_tree(r, p, r->id.sha256);
-	if (ret)
-		return ret < 0 ? FAILED : GOOD;
 	fd = open_archive(r->archive, &loaded);
 	if (fd < 0)
 		return fd == -2 ? NOTHING : FAILED;
@@ -244,6 +195,23 @@ static int extract_locked(struct request *r, struct place *p)
 	return ret ? FAILED : GOOD;
 }
 
+/* Under the lock: another run may have done the work while this one waited. */
+static int extract_locked(struct request *r, struct place *p)
+{
+	int ret = place_lock(p) ? -1 : look_at_tree(r, p, r->id.sha256);
+
+	return ret == 1 ? GOOD : ret < 0 ? FAILED : extract_now(r, p);
+}
+
+static int extract_image(struct request *r)
+{
+	struct place p;
+	int ret = place_open(&p, r->image, false) ? FAILED : extract_now(r, &p);
+
+	place_close(&p);
+	return ret;
+}
+
 static int extract(struct request *r, const char *path)
 {
 	struct place p;
@@ -252,6 +220,8 @@ static int extract(struct request *r, const char *path)
 	if (!place_open(&p, path, !r->dest)) {
 		ret = look_at_tree(r, &p, r->id.sha256);
 		ret = ret == 1 ? GOOD : ret < 0 ? FAILED : extract_locked(r, &p);
+		if (ret == GOOD && r->pch && make_pch(&p))
+			ret = FAILED;
 		if (ret == GOOD && !r->no_link && (r->link || !r->archive))
 			make_links(r->id.release, p.path);
 	}
@@ -296,6 +266,9 @@ static int identify_archive(struct request *r)
 static const struct option options_extract[] = {
 	{ "archive", required_argument, NULL, 'a' },
 	{ "dest", required_argument, NULL, 'd' },
+	{ "tmpfs", no_argument, NULL, 't' },
+	{ "image", required_argument, NULL, 'i' },
+	{ "pch", no_argument, NULL, 'p' },
 	{ "link", no_argument, NULL, 'l' },
 	{ "no-link", no_argument, NULL, 'n' },
 	{ "keep-module", no_argument, NULL, 'k' },
@@ -313,6 +286,9 @@ static int take_options(struct request *r, int argc, char **argv)
 		switch (c) {
 		case 'a': r->archive = optarg; break;
 		case 'd': r->dest = optarg; break;
+		case 't': r->tmpfs = true; break;
+		case 'i': r->image = optarg; break;
+		case 'p': r->pch = true; break;
 		case 'l': r->link = true; break;
 		case 'n': r->no_link = true; break;
 		case 'k': r->keep_module = true; break;
@@ -325,6 +301,8 @@ static int take_options(struct request *r, int argc, char **argv)
 			return -1;
 		}
 	}
+	if (r->image && (r->dest || r->tmpfs || r->pch || r->link || r->force))
+		return -1;
 	return optind < argc || (r->link && r->no_link) ? -1 : 0;
 }
 
@@ -340,6 +318,8 @@ int cmd_extract(int argc, char **argv)
 	}
 	if (running_kernel(&r.id) || (r.archive && identify_archive(&r)))
 		return FAILED;
+	if (r.image)
+		return extract_image(&r);
 	if (r.dest)
 		return extract(&r, r.dest);
 	if (asprintf(&path, DEFAULT_PLACE "/%s", r.id.release) < 0)
@@ -350,84 +330,4 @@ int cmd_extract(int argc, char **argv)
 		remove_links(r.id.release, path);
 	free(path);
 	return ret;
-}
-
-static const char help_remove[] =
-	"Usage: kheaders remove [--old] [--quiet]\n"
-	"\n"
-	"Remove the tree of the running kernel, and the links to it.\n"
-	"\n"
-	"  --old    remove the trees of all other kernels in its place\n"
-	"  --quiet  say nothing but errors\n"
-	"  --help   print this text\n"
-	"\n"
-	"Exit status: 0 removed, 1 failed, 2 misuse, 3 there was none.\n";
-
-static int remove_one(struct place *p, const char *name)
-{
-	char *tree;
-	int ret;
-
-	if (asprintf(&tree, DEFAULT_PLACE "/%s", name) < 0)
-		return fail(name, "no memory left");
-	/* links first: they never lead to a tree that is half there */
-	remove_links(name, tree);
-	ret = remove_tree(p->parent, name);
-	if (!ret)
-		note(tree, "removed");
-	free(tree);
-	return ret;
-}
-
-/* Remove the tree called @release, or with @old all but that; returns how many. */
-static int remove_trees(struct place *p, const char *release, bool old)
-{
-	DIR *dir = fdopendir(openat(p->parent, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-	struct dirent *d;
-	int n = 0;
-
-	if (!dir)
-		return fail(p->path, "%s", strerror(errno));
-	while (n >= 0 && (d = readdir(dir))) {
-		if (d->d_name[0] == '.' || !strcmp(d->d_name, release) == old)
-			continue;
-		n = remove_one(p, d->d_name) ? -1 : n + 1;
-	}
-	closedir(dir);
-	return n;
-}
-
-int cmd_remove(int argc, char **argv)
-{
-	static const struct option options[] = {
-		{ "old", no_argument, NULL, 'o' },
-		{ "quiet", no_argument, NULL, 'q' },
-		{ "help", no_argument, NULL, 'h' },
-		{ }
-	};
-	struct identity id;
-	struct place p;
-	bool old = false;
-	int c, n = -1;
-
-	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		old |= c == 'o';
-		quiet |= c == 'q';
-		if (c == 'h' || c == '?') {
-			fputs(help_remove, c == 'h' ? stdout : stderr);
-			return c == 'h' ? GOOD : MISUSE;
-		}
-	}
-	if (optind < argc) {
-		fputs(help_remove, stderr);
-		return MISUSE;
-	}
-	if (access(DEFAULT_PLACE, F_OK))
-		return NOTHING;
-	if (!running_kernel(&id) && !place_open(&p, DEFAULT_PLACE "/x", false)) {
-		if (!place_lock(&p))
-			n = remove_trees(&p, id.release, old);
-		place_close(&p);
-	}
-	return n < 0 ? FAILED : n ? GOOD : NOTHING;
 }

@@ -5,7 +5,7 @@ _kheaders() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} words
 
 	case $prev in
-	--archive|--output|-o)
+	--archive|--image|--output|-o)
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		return
 		;;
@@ -19,7 +19,7 @@ _kheaders() {
 	else
 		case ${COMP_WORDS[1]} in
 		status) words="--json --help" ;;
-		extract) words="--archive --dest --link --no-link --keep-module --force --quiet --help" ;;
+		extract) words="--archive --dest --tmpfs --image --pch --link --no-link --keep-module --force --quiet --help" ;;
 		remove) words="--old --quiet --help" ;;
 		verify) words="--archive --dest --quiet --help" ;;
 		dump) words="--output --help" ;;

@@ -18,6 +18,7 @@
 #define DEFAULT_PLACE "/var/cache/kheaders"
 #define MARKER ".kheaders"		/* in a tree that is complete */
 #define STAGING ".kheaders-staging-"	/* beside it, while it is not */
+#define PCH_FOLDER "bpf"		/* in a tree, made by extract --pch */
 
 enum exit_status { GOOD = 0, FAILED = 1, MISUSE = 2, NOTHING = 3 };
 
@@ -66,6 +67,16 @@ int load_module(void);
 int unload_module(void);
 /* "loaded", "available", "built in" or NULL for none */
 const char *module_state(void);
+
+/* open.c */
+
+/* Like open(), with a message; and only what is a regular file. */
+int open_file(const char *path);
+/*
+ * Opens the archive @file, or the kernel's if NULL: *@loaded says whether that took
+ * the module.  Returns a descriptor, -1, or -2 if the kernel has none.
+ */
+int open_archive(const char *file, bool *loaded);
 
 /* stream.c: the uncompressed archive, decoded by a thread of its own */
 
@@ -133,7 +144,35 @@ int place_tree(const struct place *p);
 int place_stage(struct place *p, char name[32]);
 /* Puts the folder @staged in the place of the tree. */
 int place_commit(struct place *p, const char *staged);
+/* Removes the tree called @name beside that of @p, unmounts it if it is a mount. */
+int place_remove(const struct place *p, const char *name);
 int remove_tree(int parent, const char *name);
+
+/* tmpfs.c */
+
+/* A new tmpfs that is mounted nowhere, *@mount; returns its root, opened. */
+int tmpfs_stage(int *mount);
+/* Puts @mount in the place of the tree. */
+int tmpfs_commit(struct place *p, int mount);
+/* Goes to the mount @fd, where nobody else does; for a process that does nothing else. */
+int tmpfs_enter(int fd);
+/* Returns 1 if something was mounted at @path and is not any more, 0 if nothing was. */
+int tmpfs_unmount(const char *path);
+
+/* image.c */
+
+/*
+ * Runs a program, found in root's own PATH, in the open folder @tree, or if @mount is
+ * not -1 in that mount; @package: what brings the program.
+ */
+int run_tool(int tree, int mount, char *const argv[], const char *package);
+/* Makes an image of @tree, the root of @mount, under the name that @p is for. */
+int write_image(const struct place *p, int tree, int mount);
+
+/* pch.c */
+
+/* Precompiles a header for BPF programs in the tree. */
+int make_pch(struct place *p);
 
 /* link.c */
 
@@ -154,10 +193,5 @@ int cmd_extract(int argc, char **argv);
 int cmd_remove(int argc, char **argv);
 int cmd_verify(int argc, char **argv);
 int cmd_dump(int argc, char **argv);
-
-/* Opens the archive @file, or the kernel's if NULL: *@loaded says whether that took
- * the module.  Returns a descriptor, -1, or -2 if the kernel has none.
- */
-int open_archive(const char *file, bool *loaded);
 
 #endif

@@ -239,6 +239,20 @@ int place_stage(struct place *p, char name[32])
 	return fd < 0 ? fail(name, "%s", strerror(errno)) : fd;
 }
 
+int place_remove(const struct place *p, const char *name)
+{
+	char *path;
+	int ret;
+
+	if (asprintf(&path, "%.*s%s", (int)(p->name - p->path), p->path, name) < 0)
+		return fail(name, "no memory left");
+	do {
+		ret = tmpfs_unmount(path);
+	} while (ret > 0);
+	free(path);
+	return ret ? ret : remove_tree(p->parent, name);
+}
+
 /*
  * The old tree and the new one change places, then the old one goes.  Where the file
  * system cannot do that, there is no tree for a moment.
@@ -254,6 +268,9 @@ int place_commit(struct place *p, const char *staged)
 		fsync(p->parent);
 		return remove_tree(p->parent, staged);
 	}
+	/* a tree in memory */
+	if (errno == EBUSY && !place_remove(p, p->name))
+		errno = EEXIST;
 	if (errno != EINVAL && errno != ENOSYS && errno != EEXIST)
 		return fail(p->path, "cannot be put in place: %s", strerror(errno));
 	if ((renameat(p->parent, p->name, p->parent, old) && errno != ENOENT) ||

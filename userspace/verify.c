@@ -101,7 +101,7 @@ static int compare_members(struct check *c, struct members *a)
 	return ret;
 }
 
-/* Look for what the archive does not have below the folder @fd, called @path. */
+/* Look for what neither the archive has nor we made below the folder @fd, called @path. */
 static void find_others(struct check *c, int fd, const char *path)
 {
 	DIR *dir = fdopendir(fd);
@@ -111,7 +111,8 @@ static void find_others(struct check *c, int fd, const char *path)
 
 	while (dir && (d = readdir(dir))) {
 		if (!strcmp(d->d_name, ".") || !strcmp(d->d_name, "..") ||
-		    (!*path && !strcmp(d->d_name, MARKER)))
+		    (!*path && (!strcmp(d->d_name, MARKER) ||
+				!strcmp(d->d_name, PCH_FOLDER))))
 			continue;
 		if (asprintf(&name, "%s%s%s", path, *path ? "/" : "", d->d_name) < 0)
 			break;
