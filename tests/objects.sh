@@ -120,7 +120,7 @@ none() {
 
 # most LETTER: a run of make that fails as a whole compares nothing
 most() {
-	[ $(($(count same "$1") * 2)) -gt "$(grep -c "^$1" "$tmp/list")" ]
+	[ $(($(count skipped "$1") * 2)) -lt "$(grep -c "^$1" "$tmp/list")" ]
 }
 
 # report LETTER WHAT
