@@ -62,7 +62,10 @@ bool same_kernel(const struct identity *a, const struct identity *b);
 
 /* module.c */
 
-/* Returns 1 if the module was loaded, 0 if there is none, -1 on failure. */
+/*
+ * Returns 1 if the module was loaded, 2 if another is just unloading it, 0 if there is
+ * none, -1 on failure.
+ */
 int load_module(void);
 int unload_module(void);
 /* "loaded", "available", "built in" or NULL for none */

@@ -31,8 +31,12 @@ int load_module(void)
 	mod = find_module(ctx);
 	if (mod) {
 		ret = kmod_module_probe_insert_module(mod, 0, NULL, NULL, NULL, NULL);
-		ret = ret ? fail(MODULE_NAME, "the module does not load: %s",
-				 strerror(ret < 0 ? -ret : EIO)) : 1;
+		/* on its way out: since 6.2, and 6.1.y, the kernel does not wait for that */
+		if (ret == -EBUSY)
+			ret = 2;
+		else
+			ret = ret ? fail(MODULE_NAME, "the module does not load: %s",
+					 strerror(ret < 0 ? -ret : EIO)) : 1;
 		kmod_module_unref(mod);
 	}
 	kmod_unref(ctx);

@@ -62,6 +62,10 @@ static int open_running(bool *loaded)
 				return -1;
 			if (!ret)
 				break;
+			if (ret == 2) {
+				usleep(20000);
+				continue;
+			}
 			*loaded = true;
 		}
 		from = open(SYSFS_FILE, O_RDONLY | O_CLOEXEC);
