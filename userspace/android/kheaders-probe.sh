@@ -4,21 +4,21 @@
 # Does this device's kernel carry its headers?  For toybox and mksh, and any other
 # POSIX shell; needs no /tmp and writes nothing.
 #
-# Usage: kheaders-probe.sh
-#
-# Says what it finds, a line each.  Loads the module kheaders from the folders that
-# Android has modules in, if the file is not there.
-#
-# Exit status: 0 the file is there and its first bytes are those of xz; 1 it is there
-# and not readable for this user (VTS takes that for good); 2 misuse; 3 it is not
-# there, and no module brings it.
+#/ Usage: kheaders-probe.sh
+#/
+#/ Says what it finds, a line each.  Loads the module kheaders from the folders that
+#/ Android has modules in, if the file is not there.
+#/
+#/ Exit status: 0 the file is there and its first bytes are those of xz; 1 it is there
+#/ and not readable for this user (VTS takes that for good); 2 misuse; 3 it is not
+#/ there, and no module brings it.
 
 file=${KHEADERS_FILE:-/sys/kernel/kheaders.tar.xz}
 folders=${KHEADERS_FOLDERS:-"/system_dlkm/lib/modules /vendor_dlkm/lib/modules
 	/odm_dlkm/lib/modules /vendor/lib/modules /lib/modules"}
 
 if [ $# -ne 0 ]; then
-	sed -n 's/^# \{0,1\}//p' "$0" >&2
+	sed -n 's|^#/ \{0,1\}||p' "$0" >&2
 	exit 2
 fi
 
@@ -66,6 +66,7 @@ set -- $(head -c 6 "$file" 2> /dev/null | od -A n -t x1)
 magic="$*"
 case $magic in
 'fd 37 7a 58 5a 00') echo "read: xz" ;;
-'') echo "read: refused for user $(id -u)"; exit 1 ;;
+# mksh knows the user; toybox's id fails for one without a name
+'') echo "read: refused for user ${USER_ID:-$(id -u)}"; exit 1 ;;
 *) echo "read: $magic is not xz"; exit 1 ;;
 esac
