@@ -68,11 +68,14 @@ uninstalls() {
 init_script() {
 	sed "s,@sbindir@,$tmp," "$top/userspace/init/kheaders" > "$tmp/init"
 	for status in 0 1 3; do
-		printf '#!/bin/sh\nexit %d\n' "$status" > "$tmp/kheaders"
+		printf '#!/bin/sh\necho why >&2\nexit %d\n' "$status" > "$tmp/kheaders"
 		chmod +x "$tmp/kheaders"
-		sh "$tmp/init" start
+		sh "$tmp/init" start 2> "$tmp/said"
 		rc=$?
 		[ "$rc" -eq "$((status % 3))" ] || return 1
+		# 3 needs no words
+		[ "$status" -eq 3 ] || grep -q '^why$' "$tmp/said" || return 1
+		[ "$status" -ne 3 ] || [ ! -s "$tmp/said" ] || return 1
 	done
 	sh "$tmp/init" nonsense 2> /dev/null
 	[ $? -eq 2 ]
