@@ -253,6 +253,23 @@ images() {
 		[ "$(left | tr '\n' ' ')" = "a.erofs b.squashfs d " ]
 }
 
+# Where there is nothing else, not even /proc.
+static_alone() {
+	root=$work/root
+	quiet make -s -C "$top/userspace" STATIC=y BUILDDIR="$tmp/static" &&
+		mkdir "$root" && cp "$tmp/static/kheaders" "$work/real.tar.xz" "$root" || return 1
+	fresh
+	quiet chroot "$root" /kheaders extract --archive /real.tar.xz --dest /t &&
+		quiet diff -r -x .kheaders "$tmp/want" "$root/t" &&
+		quiet chroot "$root" /kheaders verify --archive /real.tar.xz --dest /t &&
+		chroot "$root" /kheaders status > "$tmp/said" 2>&1
+	rc=$?
+	rm -rf "$root"
+	[ "$rc" -eq 3 ] && return
+	show "$tmp/said"
+	return 1
+}
+
 bpf_program='
 #include <linux/sched.h>
 #include <linux/fs.h>
@@ -390,7 +407,7 @@ trap 'umount "$work"; rmdir "$work"; rm -rf "$tmp"' EXIT
 build_program "" || ktap_exit_fail_msg "the program does not build"
 make_archive || ktap_exit_fail_msg "no archive to test with"
 python3 "$top/tests/hostile.py" "$work/hostile" || ktap_exit_fail_msg "no hostile archives"
-ktap_set_plan 27
+ktap_set_plan 28
 ktap_test_result "the tree is what tar extracts" real
 ktap_test_result "a tree that is there stays" again_is_nothing
 ktap_test_result "unless it is to be made anew" force_makes_anew
@@ -409,6 +426,7 @@ ktap_test_result "a tree in memory is whole, replaced, and leaves nothing" in_me
 ktap_test_result "an image of erofs or squashfs has the tree" images
 ktap_test_result "a precompiled header is used, and changes nothing" precompiled
 ktap_test_result "old trees are removed from the default place" default_place
+ktap_test_result "a static program needs nothing else" static_alone
 ktap_test_result "dump finds the archive in every kind of image" dump_all
 ktap_test_result "dump to standard output" dump_to_stdout
 ktap_test_result "dump says when there is none" dump_none

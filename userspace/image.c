@@ -14,7 +14,7 @@
 
 /* No variable of whoever calls us changes what the program does, or which it is. */
 static char *const environment[] = {
-	"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+	"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/system/bin",
 	"LC_ALL=C",
 	NULL
 };
@@ -25,7 +25,7 @@ static void run_child(int tree, int mount, char *const argv[])
 
 	if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0)
 		_exit(126);
-	if (mount < 0 ? fchdir(tree) : tmpfs_enter(mount))
+	if (mount < 0 ? tree != AT_FDCWD && fchdir(tree) : tmpfs_enter(mount))
 		_exit(126);
 	/* execvpe() looks along our own PATH */
 	if (setenv("PATH", environment[0] + strlen("PATH="), 1))

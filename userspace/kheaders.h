@@ -60,7 +60,7 @@ int read_marker(int tree, struct identity *id);
 int write_marker(int tree, const struct identity *id);
 bool same_kernel(const struct identity *a, const struct identity *b);
 
-/* module.c */
+/* module.c; modprobe.c in a static program */
 
 /*
  * Returns 1 if the module was loaded, 2 if another is just unloading it, 0 if there is
@@ -165,8 +165,9 @@ int tmpfs_unmount(const char *path);
 /* image.c */
 
 /*
- * Runs a program, found in root's own PATH, in the open folder @tree, or if @mount is
- * not -1 in that mount; @package: what brings the program.
+ * Runs a program, found in root's own PATH, in the open folder @tree, where we are if
+ * that is AT_FDCWD, or if @mount is not -1 in that mount; @package: what brings the
+ * program.
  */
 int run_tool(int tree, int mount, char *const argv[], const char *package);
 /* Makes an image of @tree, the root of @mount, under the name that @p is for. */
