@@ -33,6 +33,12 @@ $(error The programs in $(CURDIR) are for another machine than this; \
 endif
 endif
 
+# With W=1 Kbuild runs kernel-doc on each source, which no module needs and which would
+# take 15 kB; KHEADERS_EXTRA=scripts/kernel-doc packs it.
+ifeq ($(wildcard scripts/kernel-doc tools/docs/kernel-doc),)
+MAKEOVERRIDES += cmd_checkdoc=
+endif
+
 include Makefile
 
 else
