@@ -103,18 +103,34 @@ all_same() {
 	[ "$modules" -gt 0 ] && [ "$different" -eq 0 ]
 }
 
-# The folder of modules for the guest: those from the archive, and those of the kernel
-# that they depend on.
+# Move packages from $tmp/rest to $tmp/set as long as no two of them bring a module of
+# the same name: each set is loaded in a guest of its own.
+choose_set() {
+	rm -rf "$tmp/set"
+	mkdir "$tmp/set"
+	mv "$tmp/rest" "$tmp/todo"
+	while read -r package; do
+		for module in "$tmp/from_archive/$package"/*.ko; do
+			[ -e "$tmp/set/${module##*/}" ] && break
+			module=
+		done
+		[ -n "$module" ] || cp "$tmp/from_archive/$package"/*.ko "$tmp/set"
+		[ -z "$module" ] || echo "$package"
+	done < "$tmp/todo" > "$tmp/rest"
+}
+
+# The folder of modules for the guest: those of the set, and those of the kernel that
+# they depend on.
 fill_modules() {
 	all=$tmp/all/lib/modules/$release
 	few=$tmp/share/lib/modules/$release
+	rm -rf "$tmp/all" "$tmp/share/lib"
 	mkdir -p "$all/updates" "$few/updates" &&
 		ln -s "$(realpath "$kernel/modules")/kernel" "$all" &&
 		cp "$kernel"/modules/modules.builtin* "$kernel"/modules/modules.order "$all" &&
 		cp "$kernel"/modules/modules.builtin* "$kernel"/modules/modules.order "$few" &&
-		# a module may be in two packages
-		find "$tmp/from_archive" -name '*.ko' -exec cp -t "$all/updates" {} \; &&
-		cp "$all"/updates/*.ko "$few/updates" &&
+		cp "$tmp"/set/*.ko "$all/updates" &&
+		cp "$tmp"/set/*.ko "$few/updates" &&
 		depmod -b "$tmp/all" "$release" || return 1
 	for module in "$all"/updates/*.ko; do
 		basename "$module" .ko
@@ -141,12 +157,23 @@ while read -r name; do
 done < /share/names
 dmesg | grep -e "disagrees about version" -e "Unknown symbol" -e "module verification"'
 
+load_all() {
+	cp "$tmp/names.archive" "$tmp/rest"
+	: > "$tmp/guest.log"
+	names=0
+	while [ -s "$tmp/rest" ]; do
+		choose_set
+		fill_modules || { show "$tmp/said"; return 1; }
+		names=$((names + $(wc -l < "$tmp/share/names")))
+		"$top/vm/run" -k "$kernel" -s "$tmp/share" -m 2048 -t 900 "$load" \
+			>> "$tmp/guest.log" 2>&1
+	done
+}
+
 all_load() {
-	fill_modules || { show "$tmp/said"; return 1; }
-	"$top/vm/run" -k "$kernel" -s "$tmp/share" -m 2048 -t 900 "$load" > "$tmp/guest.log" 2>&1
+	load_all || return 1
 	loaded=$(grep -c ': loaded$' "$tmp/guest.log")
 	grep -v ': loaded$' "$tmp/guest.log" | show
-	names=$(wc -l < "$tmp/share/names")
 	ktap_print_msg "$loaded of $names loaded"
 	for name in $not_loaded; do
 		echo "$name: modprobe"
