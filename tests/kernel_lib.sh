@@ -18,8 +18,11 @@ build() {
 	}
 	obj=$kernel/obj
 	archive=$obj/kernel/kheaders/kheaders_data.tar.xz
-	grep -v '^building Linux' "$tmp/built" | show
-	! grep -q -v '^building Linux' "$tmp/built"
+	# um: what ld and its makefile say of any kernel
+	grep -v -e '^building Linux' -e '^/usr/bin/ld: ' -e '^  LINK linux' "$tmp/built" \
+		> "$tmp/noise"
+	show "$tmp/noise"
+	[ ! -s "$tmp/noise" ]
 }
 
 # again [ARGUMENT...]: make in the object tree; $tmp/said has what it says
@@ -92,7 +95,7 @@ prepare_guest() {
 
 cc_for_guest() {
 	case $arch in
-	"$(dpkg --print-architecture)") echo gcc ;;
+	um|"$(dpkg --print-architecture)") echo gcc ;;
 	arm64) echo aarch64-linux-gnu-gcc ;;
 	esac
 }
