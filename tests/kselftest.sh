@@ -35,22 +35,27 @@ installed() {
 		grep -q '^kheaders:' "$tmp/installed/kselftest-list.txt"
 }
 
-# What a guest with a compiler needs of the tree.
+# A root file system with a compiler, and in it what is needed of the tree; the kernel
+# knows no disk.
 share_tree() {
-	mkdir -p "$tmp/share/tree/tools/testing/selftests" &&
-		tar -C "$kernel/source" -cf - scripts tools/build tools/scripts tools/include \
+	root=$("$top/vm/root" "$line" build) || return 1
+	mkdir "$tmp/share" && cp -a "$root" "$tmp/share/root" &&
+		mkdir -p "$tmp/share/root/tree" && tar -C "$kernel/source" -cf - scripts tools/build tools/scripts tools/include \
 			tools/testing/selftests/lib.mk tools/testing/selftests/Makefile \
 			tools/testing/selftests/kselftest \
 			tools/testing/selftests/kselftest.h \
-			tools/testing/selftests/kheaders | tar -C "$tmp/share/tree" -xf -
+			tools/testing/selftests/kselftest_harness.h \
+			tools/testing/selftests/kheaders | tar -C "$tmp/share/root/tree" -xf -
 }
 
 run_in_guest() {
 	share_tree || return 1
-	disk=$("$top/vm/disk" "$line" build) || return 1
-	"$top/vm/run" -k "$kernel" -s "$tmp/share" -d "$disk" -t 900 '
-		mkdir /tmp/out
-		make -s -C /share/tree/tools/testing/selftests O=/tmp/out TARGETS=kheaders \
+	"$top/vm/run" -k "$kernel" -s "$tmp/share" -t 900 '
+		cd /share/root
+		mount -t proc proc proc && mount -t sysfs sysfs sys &&
+			mount -t devtmpfs devtmpfs dev && mount -t tmpfs tmpfs tmp &&
+			mkdir tmp/out || exit 1
+		chroot . make -s -C /tree/tools/testing/selftests O=/tmp/out TARGETS=kheaders \
 			run_tests' > "$tmp/guest.log" 2>&1
 	grep -q '^TAP version 13' "$tmp/guest.log" && grep -q '^ok [0-9]* selftests: kheaders' \
 		"$tmp/guest.log" && ! grep -e '^not ok' -e '^# not ok' "$tmp/guest.log" && {
