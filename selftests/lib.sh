@@ -91,7 +91,7 @@ mark_log() {
 
 # But for what the kernel says of time in a busy virtual machine, at any moment.
 log_since() {
-	dmesg | sed -e "1,/$log_mark/d" | grep -v -e clocksource: -e hrtimer: -e ' tsc: '
+	dmesg | sed -e "1,/$log_mark/d" | grep -v -e clocksource: -e hrtimer: -e '\<tsc: '
 }
 
 log_is_empty() {

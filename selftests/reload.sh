@@ -78,7 +78,9 @@ name_is_taken() {
 	# newer kernels turn a module's -EEXIST into -EBUSY
 	grep -e 'File exists' -e 'resource busy' "$tmp/err" && grep -qx squatter "$tmp/owner" &&
 		grep "kheaders: $KHEADERS_FILE: already there" "$tmp/log" &&
-		[ "$(wc -l < "$tmp/log")" -eq 1 ]
+		[ "$(wc -l < "$tmp/log")" -eq 1 ] && return
+	sed 's/^/# /' "$tmp/log"
+	return 1
 }
 
 ktap_print_header
