@@ -38,7 +38,7 @@ installed() {
 # A root file system with a compiler, and in it what is needed of the tree; the kernel
 # knows no disk.
 share_tree() {
-	root=$("$top/vm/root" "$line" build) || return 1
+	root=$("$top/vm/root" "$line" kselftest) || return 1
 	mkdir "$tmp/share" && cp -a "$root" "$tmp/share/root" &&
 		mkdir -p "$tmp/share/root/tree" && tar -C "$kernel/source" -cf - scripts tools/build tools/scripts tools/include \
 			tools/testing/selftests/lib.mk tools/testing/selftests/Makefile \
