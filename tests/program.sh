@@ -191,7 +191,10 @@ interrupted() {
 	"$program" extract --archive "$work/real.tar.xz" --dest "$work/trees/t" \
 		> "$tmp/said" 2>&1 &
 	pid=$!
-	sleep 0.05
+	# not before it has begun to write
+	while kill -0 "$pid" 2> /dev/null && [ -z "$(find "$work/trees" -type f -path '*-staging-*' -print -quit)" ]; do
+		:
+	done
 	kill -TERM "$pid"
 	wait "$pid"
 	[ $? -eq 1 ] && says interrupted && [ -z "$(left)" ]
