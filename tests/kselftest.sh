@@ -58,7 +58,7 @@ run_in_guest() {
 		chroot . make -s -C /tree/tools/testing/selftests O=/tmp/out TARGETS=kheaders \
 			run_tests' > "$tmp/guest.log" 2>&1
 	grep -q '^TAP version 13' "$tmp/guest.log" && grep -q '^ok [0-9]* selftests: kheaders' \
-		"$tmp/guest.log" && ! grep -e '^not ok' -e '^# not ok' "$tmp/guest.log" && {
+		"$tmp/guest.log" && ! grep -q -e '^not ok' -e '^# not ok' "$tmp/guest.log" && {
 		ktap_print_msg "$(grep -c '^# ok' "$tmp/guest.log") results, $(
 			grep -c '^# ok.*# SKIP' "$tmp/guest.log") of them skipped"
 		return
