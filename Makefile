@@ -94,7 +94,7 @@ all_checks := guest@5.10 guest@7.x tokens@5.10 tokens@6.12 tokens@7.x \
 	tokens@5.10/arm64 tokens@6.1/arm64 tokens@6.12/arm64 tokens@7.x/arm64 \
 	series@5.10 series@6.12 series@7.x tree@5.10 tree@6.12 tree@7.x tree@6.12/arm64 \
 	tree@6.1/um steps steps@5.10 kbuild kbuild@5.10 images images@6.12/arm64 \
-	kselftest@6.12 variants variants@6.12 debug arches dkms packages@6.12 packages@7.x \
+	kselftest variants variants@6.12 debug arches dkms packages@6.12 packages@7.x \
 	objects objects@6.12 objects@7.x clients clients@6.12 mixed otherhost@6.12/arm64 \
 	boot openrc debian powercut attack systemtap selinux android_guest@6.12/arm64 \
 	embedded@6.12/arm64

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # The selftests as the kernel's own makefiles run them in a patched tree: run_tests and
-# kselftest-install; here, where the kernel has no kheaders, and in a guest that has.
+# kselftest-install; here, where the kernel has no kheaders, and in a guest that has.  The
+# guest's compiler must be the one that built the kernel, this machine's: Debian 12's, 6.1.
 
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -40,7 +41,8 @@ installed() {
 share_tree() {
 	root=$("$top/vm/root" "$line" kselftest) || return 1
 	mkdir "$tmp/share" && cp -a "$root" "$tmp/share/root" &&
-		mkdir -p "$tmp/share/root/tree" && tar -C "$kernel/source" -cf - scripts tools/build tools/scripts tools/include \
+		mkdir -p "$tmp/share/root/tree" &&
+		tar -C "$kernel/source" -cf - scripts tools/build tools/scripts tools/include \
 			tools/testing/selftests/lib.mk tools/testing/selftests/Makefile \
 			tools/testing/selftests/kselftest \
 			tools/testing/selftests/kselftest.h \
