@@ -309,14 +309,26 @@ member_time() {
 	fi
 }
 
+# How to strip: UBSAN and KASAN put columns of the source into data.
+strip_option() {
+	conf=$obj/include/config/auto.conf
+	if [ -n "$keep" ]; then
+		echo -k
+	elif grep -q -x -e 'CONFIG_UBSAN=y' -e 'CONFIG_KASAN=y' "$conf" &&
+		! grep -q -x 'CONFIG_UBSAN_TRAP=y' "$conf"; then
+		echo -c
+	fi
+}
+
 copy_files() {
+	option=$(strip_option)
 	awk -F '\t' -v src="$src" -v obj="$obj" -v symvers="$symvers" -v own="$here/kheaders.mk" '
 	$2 == "Module.symvers" { print symvers "\t" $2; next }
 	$1 == "own" { print own "\t" $2; next }
 	{ print ($1 == "src" ? src : obj) "/" $2 "\t" $2 }' \
 		"$tmp/list" > "$tmp/copy" || die awk "failed"
 	step strip_comments "${STRIP_COMMENTS:-$here/strip_comments}" \
-		${keep:+-k} -d "$tmp/tree" < "$tmp/copy"
+		${option:+"$option"} -d "$tmp/tree" < "$tmp/copy"
 	hide_paths
 	[ "$content" != full ] || { sort_auto_conf; empty_rustc_cfg; strip_programs; }
 	# each file must be named as free of keys: a grep that fails names none

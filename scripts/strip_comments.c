@@ -5,13 +5,13 @@
  * In headers nothing changes that a compiler sees: every
  * preprocessing token keeps its text, its physical line, and whether it is the
  * first on its line and follows a blank.  __LINE__, WARN() and compiler
- * messages therefore match the unstripped source, and so do object files, but for
- * the columns that UBSAN puts into data.
+ * messages therefore match the unstripped source, and so do object files.  Columns
+ * match if asked for: UBSAN puts them into data.
  *
  * A comment becomes the blank it stands for.  Line breaks inside it stay; they
  * are continued with a backslash where more of the same logical line follows,
  * since a comment joins the lines it spans.  Runs of blanks become one blank
- * and blanks at a line's end go.  These stay as they are: comments that hold
+ * (with columns as many as there were bytes) and blanks at a line's end go.  These stay as they are: comments that hold
  * "SPDX", literals, #error and #warning lines, and, from an unmatched quote on,
  * the rest of its line, which is how gcc and clang read it too (assembly parts
  * have such quotes).
@@ -37,11 +37,12 @@
 #include <unistd.h>
 
 static const char usage_text[] =
-	"Usage: strip_comments [-k] < HEADER > STRIPPED\n"
-	"       strip_comments [-k] -d DIR < LIST\n"
+	"Usage: strip_comments [-c | -k] < HEADER > STRIPPED\n"
+	"       strip_comments [-c | -k] -d DIR < LIST\n"
 	"\n"
 	"Remove comments from C headers and makefiles; tokens and line numbers stay.\n"
 	"\n"
+	"  -c          columns stay, too: blanks take the place of comments\n"
 	"  -d DIR      read lines 'FILE<tab>NAME' and write each FILE to DIR/NAME:\n"
 	"              stripped if NAME is that of a header or a makefile, else\n"
 	"              copied; x bits are kept\n"
@@ -50,9 +51,16 @@ static const char usage_text[] =
 	"\n"
 	"Exit status: 0 done, 1 failed (the message names the file), 2 misuse.\n";
 
+enum mode {
+	STRIP,
+	STRIP_IN_COLUMNS,
+	KEEP,
+};
+
 /*
- * @p, @end: the input that is left; @out: where the next byte goes
- * @start: first byte of the output
+ * @text: the input; @p, @end: what is left of it
+ * @start: the output; @out: where the next byte goes
+ * @columns: tokens keep their columns
  * @crlf: lines end in CR LF
  * @token: a token stands on this logical line already
  *
@@ -63,9 +71,9 @@ static const char usage_text[] =
  * @after: a blank stood after it, or there is no break
  */
 struct strip {
-	const char *p, *end;
-	char *out, *start;
-	bool crlf, token;
+	const char *text, *p, *end;
+	char *start, *out;
+	bool columns, crlf, token;
 	size_t breaks;
 	bool spliced, blank, adjacent, after;
 };
@@ -117,6 +125,23 @@ static void put_breaks(struct strip *s, size_t n, bool continued)
 	}
 }
 
+/* Bytes of its line before @p, in what starts at @text. */
+static size_t column(const char *text, const char *p)
+{
+	const char *line = memrchr(text, '\n', p - text);
+
+	return p - (line ? line + 1 : text);
+}
+
+/* Write the blank that stands before the token at @p. */
+static void put_blank(struct strip *s)
+{
+	size_t n = s->columns ? column(s->text, s->p) - column(s->start, s->out) : 1;
+
+	memset(s->out, ' ', n);
+	s->out += n;
+}
+
 static void hold_blank(struct strip *s)
 {
 	s->after = true;
@@ -158,7 +183,7 @@ static void flush(struct strip *s)
 		s->after |= s->blank;
 	}
 	if (s->after)
-		put(s, " ", 1);
+		put_blank(s);
 	hold_nothing(s);
 }
 
@@ -481,13 +506,21 @@ static bool is_strippable(const char *text, size_t len, bool *crlf)
  * @text: the header
  * @len: its bytes
  * @out: room for 2 * @len + 2 bytes (each line break may take a backslash)
+ * @columns: tokens keep their columns
  *
  * Returns how many bytes were written to @out, or 0 if @text is to be used
  * as it is.
  */
-static size_t strip_text(const char *text, size_t len, char *out)
+static size_t strip_text(const char *text, size_t len, char *out, bool columns)
 {
-	struct strip s = { .p = text, .end = text + len, .out = out, .start = out };
+	struct strip s = {
+		.text = text,
+		.p = text,
+		.end = text + len,
+		.start = out,
+		.out = out,
+		.columns = columns,
+	};
 
 	if (!is_strippable(text, len, &s.crlf))
 		return 0;
@@ -638,18 +671,18 @@ static int write_all(int fd, const char *name, const char *buf, size_t len)
 
 /* Write @text to @fd, stripped as a file of @kind is. */
 static int write_text(int fd, const char *name, const char *text, size_t len,
-		      enum kind kind)
+		      enum kind kind, enum mode mode)
 {
 	char *out;
 	size_t n;
 	int ret;
 
-	if (kind == OTHER)
+	if (kind == OTHER || mode == KEEP)
 		return write_all(fd, name, text, len);
 	out = malloc(2 * len + 2);
 	if (!out)
 		return fail(name, "no memory left");
-	n = kind == HEADER ? strip_text(text, len, out) :
+	n = kind == HEADER ? strip_text(text, len, out, mode == STRIP_IN_COLUMNS) :
 			     strip_makefile(text, len, out);
 	ret = write_all(fd, name, n ? out : text, n ? n : len);
 	free(out);
@@ -716,7 +749,7 @@ static int create(char *path, mode_t mode)
 	return fd;
 }
 
-static int do_file(const char *from, char *to, bool keep)
+static int do_file(const char *from, char *to, enum mode mode)
 {
 	struct stat st;
 	size_t len;
@@ -728,7 +761,7 @@ static int do_file(const char *from, char *to, bool keep)
 		return -1;
 	fd = create(to, st.st_mode & 0100 ? 0755 : 0644);
 	if (fd >= 0) {
-		ret = write_text(fd, to, text, len, keep ? OTHER : kind_of(to));
+		ret = write_text(fd, to, text, len, kind_of(to), mode);
 		if (close(fd) && !ret)
 			ret = fail(to, strerror(errno));
 	}
@@ -737,7 +770,7 @@ static int do_file(const char *from, char *to, bool keep)
 }
 
 /* Write the file of one line "FILE<tab>NAME" to @dir. */
-static int do_line(char *line, const char *dir, bool keep)
+static int do_line(char *line, const char *dir, enum mode mode)
 {
 	char *tab = strchr(line, '\t'), *to;
 	int ret;
@@ -747,14 +780,14 @@ static int do_line(char *line, const char *dir, bool keep)
 	*tab = '\0';
 	if (asprintf(&to, "%s/%s", dir, tab + 1) < 0)
 		return fail(line, "no memory left");
-	ret = do_file(line, to, keep);
+	ret = do_file(line, to, mode);
 	free(to);
 	return ret;
 }
 
 /* Do the lines of @list, which has @len bytes, whose number modulo @of is @which. */
 static int do_share(char *list, size_t len, int which, int of, const char *dir,
-		    bool keep)
+		    enum mode mode)
 {
 	char *line = list, *eol;
 	int n, ret = 0;
@@ -765,7 +798,7 @@ static int do_share(char *list, size_t len, int which, int of, const char *dir,
 			return fail("list", "its last line does not end");
 		*eol = '\0';
 		if (n % of == which)
-			ret = do_line(line, dir, keep);
+			ret = do_line(line, dir, mode);
 	}
 	return ret;
 }
@@ -774,7 +807,7 @@ static int do_share(char *list, size_t len, int which, int of, const char *dir,
  * Write the files that standard input names to @dir, with as many processes as
  * there are processors: most of the time goes into making files.
  */
-static int do_list(const char *dir, bool keep)
+static int do_list(const char *dir, enum mode mode)
 {
 	long of = sysconf(_SC_NPROCESSORS_ONLN), i;
 	int status, ret = 0;
@@ -793,7 +826,7 @@ static int do_list(const char *dir, bool keep)
 			break;
 		}
 		if (!pid)
-			_exit(do_share(list, len, i, of, dir, keep) ? 1 : 0);
+			_exit(do_share(list, len, i, of, dir, mode) ? 1 : 0);
 	}
 	while (i--) {
 		if (wait(&status) < 0 || status)
@@ -803,7 +836,7 @@ static int do_list(const char *dir, bool keep)
 	return ret;
 }
 
-static int do_stream(bool keep)
+static int do_stream(enum mode mode)
 {
 	size_t len;
 	char *text = read_all(STDIN_FILENO, "standard input", &len);
@@ -811,7 +844,7 @@ static int do_stream(bool keep)
 
 	if (text)
 		ret = write_text(STDOUT_FILENO, "standard output", text, len,
-				 keep ? OTHER : HEADER);
+				 HEADER, mode);
 	free(text);
 	return ret;
 }
@@ -823,16 +856,19 @@ int main(int argc, char **argv)
 		{ }
 	};
 	const char *dir = NULL;
-	bool keep = false;
+	enum mode mode = STRIP;
 	int c;
 
-	while ((c = getopt_long(argc, argv, "d:kh", options, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "cd:kh", options, NULL)) != -1) {
 		switch (c) {
+		case 'c':
+			mode = STRIP_IN_COLUMNS;
+			break;
 		case 'd':
 			dir = optarg;
 			break;
 		case 'k':
-			keep = true;
+			mode = KEEP;
 			break;
 		case 'h':
 			fputs(usage_text, stdout);
@@ -846,5 +882,5 @@ int main(int argc, char **argv)
 		fputs(usage_text, stderr);
 		return 2;
 	}
-	return (dir ? do_list(dir, keep) : do_stream(keep)) ? 1 : 0;
+	return (dir ? do_list(dir, mode) : do_stream(mode)) ? 1 : 0;
 }

@@ -47,7 +47,7 @@ seed_snippets() {
 		'int a; /* x *\\\n/ int b; /* y **\\\n z */ c\n' 's = R"x(/*  )x"; /* x */\n' \
 		'a \\ \nb /* x */\n' '// 0123456789abcdef0123456789abcdef\n' 'a\0 /* x */\n' \
 		'a /* x\n\n\n */ b /* y\n */ // z\n' '#define a \\\n\\\n\\\n\n b\n' \
-		'# SPDX\n# a \\\n b\ndefine c\n# d\nendef\ne: # f\n#g\n'
+		'  %%:include <a>\n' '# SPDX\n# a \\\n b\ndefine c\n# d\nendef\ne: # f\n#g\n'
 }
 
 # Small ones: a change in a large one is rarely one that matters.
@@ -159,7 +159,7 @@ seeds=0
 seed_snippets
 seed_headers
 write_dictionary
-ktap_set_plan 6
+ktap_set_plan 7
 ktap_test_result "the target compiles" build_fuzzer "$top" "$tmp/fuzz"
 ktap_test_result "nothing is found" finds_nothing
 ktap_test_result "at least $least inputs were tried" test "$executions" -ge "$least"
@@ -168,4 +168,6 @@ ktap_test_result "lost line ends are found" finds_bug \
 	's/s->breaks++;/s->breaks = 1;/' "a header keeps its line ends"
 ktap_test_result "lost blanks are found" finds_bug \
 	's/^\(\ts->blank |= \)s->after;/\1false;/' "the tokens of a header stay"
+ktap_test_result "lost columns are found" finds_bug \
+	's/n = s->columns/& \&\& !s->spliced/' "tokens stay in their columns"
 ktap_finished

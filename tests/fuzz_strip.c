@@ -16,10 +16,12 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* The text after translation phase 2, and which physical line each byte is from. */
+/* The text after translation phase 2, and which physical line and column each byte
+ * is from.
+ */
 struct joined {
 	unsigned char *c;
-	size_t *line;
+	size_t *line, *column;
 	size_t len;
 };
 
@@ -40,7 +42,7 @@ struct lexer {
 
 struct token {
 	const unsigned char *text;
-	size_t len, line;
+	size_t len, line, column;
 	bool first, space;
 };
 
@@ -84,26 +86,33 @@ static size_t joining_len(const char *p, size_t len)
 
 static void join(struct joined *to, const char *text, size_t len)
 {
-	size_t i, n, line = 1;
+	size_t i, n, line = 1, start = 0;
 
 	to->c = allocate(len + 1);
 	to->line = allocate((len + 1) * sizeof(*to->line));
+	to->column = allocate((len + 1) * sizeof(*to->column));
 	to->len = 0;
 	for (i = 0; i < len; i++) {
 		n = text[i] == '\\' ? joining_len(text + i + 1, len - i - 1) : 0;
 		if (n) {
 			i += n;
 			line++;
+			start = i + 1;
 		} else if (text[i] != '\r') {
 			/* CR is there only before LF: what has others is not stripped */
 			to->c[to->len] = text[i];
-			to->line[to->len++] = line;
-			line += text[i] == '\n';
+			to->line[to->len] = line;
+			to->column[to->len++] = i - start;
+			if (text[i] == '\n') {
+				line++;
+				start = i + 1;
+			}
 		}
 	}
 	/* what ends no token and is none itself, so that one may look ahead */
 	to->c[to->len] = '\n';
 	to->line[to->len] = line;
+	to->column[to->len] = len - start;
 }
 
 static bool is_word(unsigned char c)
@@ -240,6 +249,7 @@ static bool next_token(struct lexer *l, struct token *t)
 		return false;
 	t->text = l->text.c + l->at;
 	t->line = l->text.line[l->at];
+	t->column = l->text.column[l->at];
 	t->len = token_len(l);
 	l->at += t->len;
 
@@ -263,6 +273,7 @@ static void end_lexer(struct lexer *l)
 {
 	free(l->text.c);
 	free(l->text.line);
+	free(l->text.column);
 }
 
 static void show_token(const char *when, bool is, const struct token *t)
@@ -270,8 +281,8 @@ static void show_token(const char *when, bool is, const struct token *t)
 	if (!is)
 		fprintf(stderr, "%s: no more tokens\n", when);
 	else
-		fprintf(stderr, "%s: line %zu%s%s: %.*s\n", when, t->line,
-			t->first ? ", first" : "", t->space ? ", behind a blank" : "",
+		fprintf(stderr, "%s: line %zu, column %zu%s%s: %.*s\n", when, t->line,
+			t->column, t->first ? ", first" : "", t->space ? ", behind a blank" : "",
 			(int)t->len, t->text);
 }
 
@@ -281,7 +292,8 @@ static bool same_token(const struct token *a, const struct token *b)
 	       a->line == b->line && a->first == b->first && a->space == b->space;
 }
 
-static void check_tokens(const char *text, size_t len, const char *out, size_t n)
+static void check_tokens(const char *text, size_t len, const char *out, size_t n,
+			 bool columns)
 {
 	struct lexer l, m;
 	struct token t, u;
@@ -297,6 +309,8 @@ static void check_tokens(const char *text, size_t len, const char *out, size_t n
 			show_token("after", u.text, &u);
 		}
 		check(same, "the tokens of a header stay");
+		check(!columns || !more || t.column == u.column,
+		      "tokens stay in their columns if asked to");
 		/* their line ends are no line ends: such files must be left alone */
 		check(!more || !is_raw_prefix(&t) || l.text.c[l.at] != '"',
 		      "what has raw strings is not stripped");
@@ -305,10 +319,10 @@ static void check_tokens(const char *text, size_t len, const char *out, size_t n
 	end_lexer(&m);
 }
 
-static void check_header(const char *text, size_t len)
+static void check_header(const char *text, size_t len, bool columns)
 {
 	char *out = allocate(2 * len + 2), *exact, *again;
-	size_t n = strip_text(text, len, out), m;
+	size_t n = strip_text(text, len, out, columns), m;
 
 	/* 0: the file is copied */
 	if (n) {
@@ -320,10 +334,10 @@ static void check_header(const char *text, size_t len)
 		exact = allocate(n);
 		memcpy(exact, out, n);
 		again = allocate(2 * n + 2);
-		m = strip_text(exact, n, again);
+		m = strip_text(exact, n, again, columns);
 		check(!m || (m == n && !memcmp(again, out, n)),
 		      "a stripped header is left as it is");
-		check_tokens(text, len, out, n);
+		check_tokens(text, len, out, n, columns);
 		free(again);
 		free(exact);
 	}
@@ -351,7 +365,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	char *text = allocate(size);
 
 	memcpy(text, data, size);
-	check_header(text, size);
+	check_header(text, size, false);
+	check_header(text, size, true);
 	if (size)
 		check_makefile(text, size);
 	free(text);

@@ -5,8 +5,8 @@
 # objects from the archive are those from the full headers, byte for byte.
 #
 # Debug information is compared, too, so that line numbers, macros (-g3) and types that
-# nothing uses are.  Columns are left out: packing makes one blank of many.  With UBSAN
-# they get into .data, too, for what it reports, so it is off here.
+# nothing uses are.  Columns are only for kernels with UBSAN, which puts them into .data:
+# for others packing makes one blank of many.
 #
 # Environment:
 #   KHEADERS_OBJECTS  how many headers, and a sixth of it drivers, or "all": all headers
@@ -60,8 +60,9 @@ compile() {
 	mkdir -p "$tmp/m/o" "$tmp/$1.o"
 	echo 'obj-m := o/' > "$tmp/m/Kbuild"
 	{
-		echo 'ccflags-y := -g3 -gno-column-info -fno-eliminate-unused-debug-types'
-		echo 'UBSAN_SANITIZE := n'
+		echo 'ccflags-y := -g3 -fno-eliminate-unused-debug-types'
+		# shellcheck disable=SC2016	# make expands it
+		echo 'ccflags-$(if $(CONFIG_UBSAN),,y) += -gno-column-info'
 		sed 's/\([^ ]*\) .*/obj-m += \1.o/' "$2"
 	} > "$tmp/m/o/Kbuild"
 	while read -r name path; do

@@ -151,12 +151,25 @@ keeps_comments() {
 	done < "$tmp/headers"
 }
 
+# As objects have columns of headers in them with UBSAN, such a kernel's are kept.
+columns_for_ubsan() {
+	mkdir "$tmp/ubsan" && cp -rs "$kernel/kdir/." "$tmp/ubsan" || return 1
+	rm "$tmp/ubsan/include/config/auto.conf"
+	{ cat "$kernel/kdir/include/config/auto.conf"; echo 'CONFIG_UBSAN=y'; } \
+		> "$tmp/ubsan/include/config/auto.conf"
+	quiet "$top/scripts/pack_headers.sh" -b "$tmp/ubsan" -c headers \
+		-o "$tmp/ubsan.tar.xz" || return 1
+	"$STRIP_COMMENTS" -c < "$source/include/linux/overflow.h" > "$tmp/columns"
+	tar -xOf "$tmp/ubsan.tar.xz" ./include/linux/overflow.h | cmp "$tmp/columns" - &&
+		! cmp -s "$tmp/columns" "$tmp/tree/include/linux/overflow.h"
+}
+
 ktap_print_header
 need_kernel
 build_strip_comments
 source=$(realpath "$kernel"/root/usr/src/linux-headers-*-common)
 full=$tmp/full.tar.xz
-ktap_set_plan 13
+ktap_set_plan 14
 ktap_test_result "full content is packed" pack -o "$full"
 ktap_test_result "headers content is packed" pack -c headers -o "$tmp/headers.tar.xz"
 ktap_print_msg "bytes: full $(wc -c < "$full"), headers $(wc -c < "$tmp/headers.tar.xz")"
@@ -171,4 +184,5 @@ ktap_test_result "messages name the right lines" lines_in_messages
 ktap_test_result "no path of the build machine" no_paths
 ktap_test_result "makefiles mean what they meant" makefiles_mean_the_same
 ktap_test_result "-k keeps comments" keeps_comments
+ktap_test_result "columns stay for UBSAN" columns_for_ubsan
 ktap_finished

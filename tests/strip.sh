@@ -7,14 +7,14 @@
 . "$(dirname "$0")/lib.sh"
 
 # gives IN OUT: both for printf; the stripper must turn one into the other, and
-# leave the result as it is
+# leave the result as it is; option: -c or nothing
 gives() {
 	# shellcheck disable=SC2059	# they are formats
 	printf "$1" > "$tmp/in"
 	# shellcheck disable=SC2059
 	printf "$2" > "$tmp/want"
-	"$STRIP_COMMENTS" < "$tmp/in" > "$tmp/out" &&
-		"$STRIP_COMMENTS" < "$tmp/out" > "$tmp/again" || return 1
+	"$STRIP_COMMENTS" ${option:+"$option"} < "$tmp/in" > "$tmp/out" &&
+		"$STRIP_COMMENTS" ${option:+"$option"} < "$tmp/out" > "$tmp/again" || return 1
 	cmp -s "$tmp/out" "$tmp/want" && cmp -s "$tmp/out" "$tmp/again" && return
 	diff "$tmp/want" "$tmp/out" | cat -A | show
 	cmp "$tmp/out" "$tmp/again" | show
@@ -74,7 +74,8 @@ others() {
 
 ktap_print_header
 build_strip_comments
-ktap_set_plan 57
+option=
+ktap_set_plan 61
 check "a comment is a blank" 'int/**/a;\n' 'int a;\n'
 check "runs of blanks shrink" 'int \t /* x */ \t a;\n' 'int a;\n'
 check "indentation is one blank" '\t\tint a;\n' ' int a;\n'
@@ -133,6 +134,12 @@ check_kept "comment in an include" '#include /**/<a//b>\n'
 check_kept "line end in an include" '#inc\\\nlude <a//b>\n'
 check_kept "opening mark split in #error" '#error /\\\n*\n// */ a\nint  b;\n'
 check_kept "raw string behind a split prefix" 's = R\\\n"(  /* x */ " /* y */ )";\n'
+option=-c
+check "columns stay" '\tint  a; /* x */ int b;\t// y\n' ' int  a;         int b;\n'
+check "columns behind lines" '/* a\n  b */ c /* d\n */ e \\\n/**/ f\n' '\n       c\\\n    e\\\n     f\n'
+check "columns in a directive" ' #  define /* x */ A\t1 /* y */ \n' ' #  define         A 1\n'
+check "columns with CR LF" '/* a\r\n */\tb  c\r\n' '\r\n    b  c\r\n'
+option=
 ktap_test_result "makefiles" makefile
 ktap_test_result "other files are copied" others
 ktap_finished
