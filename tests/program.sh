@@ -169,13 +169,10 @@ killed() {
 	for i in $(seq "$kills"); do
 		# an old tree is there every other time
 		[ $((i % 2)) -eq 0 ] || rm -rf "$work/trees/t"
-		"$program" extract --quiet --force --archive "$work/real.tar.xz" \
-			--dest "$work/trees/t" > "$tmp/said" 2>&1 &
-		pid=$!
-		sleep "$(awk -v i="$i" -v n="$kills" -v long="$long" \
-			'BEGIN { print 2 * long * i / n }')"
-		kill -9 "$pid" 2> /dev/null
-		wait "$pid" 2> /dev/null
+		timeout -s KILL "$(awk -v i="$i" -v n="$kills" -v long="$long" \
+			'BEGIN { print 2 * long * i / n }')" \
+			"$program" extract --quiet --force --archive "$work/real.tar.xz" \
+			--dest "$work/trees/t" > "$tmp/said" 2>&1
 		[ -e "$work/trees/t" ] || continue
 		seen=$((seen + 1))
 		[ -e "$work/trees/t/.kheaders" ] && [ $((i % 10)) -ne 0 ] && continue
