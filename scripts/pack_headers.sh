@@ -397,19 +397,15 @@ empty_rustc_cfg() {
 }
 
 # Write the members in the order in which they compress best, after "1" or "2", the
-# block they go to.  Alike files must be near each other, as xz looks back 8 MiB, and
-# there is no looking back into the other block.  Hence include/linux with arch and
-# what else builds on it in one block, the rest of include/ in the other, files of a
-# folder before its subfolders, the configuration in its three forms side by side,
-# and Module.symvers behind most of the functions that it names.  By path alone and
-# in blocks of 16 MiB the headers of Debian 6.1 take 0.5 % more.
-#
-# Of the full content the second block has only what is like nothing in the first:
-# the scripts and programs, the configuration and the device tree bindings.  That
-# takes 0.3 % less than halves, for 10 seconds in place of 7; it is packed once and
-# stays in the kernel.
+# block they go to, and their place in it.  Alike files must be near each other, as xz
+# looks back 8 MiB, and there is no looking back into the other block.  Blocks are
+# there to be packed and read by two threads, so they must be of one size, more or less.
+# Hence one has the kernel itself, the other what is of devices and of user space:
+# registers and ioctls are like no other header.  Files of a folder are before its
+# subfolders, the configuration is side by side in its three forms, and Module.symvers
+# behind most of the functions that it names.
 order_members() {
-	awk -F '\t' -v content="$content" '
+	awk -F '\t' '
 	function key(path, n, part, i, k) {
 		n = split(path, part, "/")
 		for (i = 1; i < n; i++)
@@ -421,17 +417,19 @@ order_members() {
 		like["include/config/auto.conf"] = ".config/1"
 		like["include/generated/autoconf.h"] = ".config/2"
 		like["Module.symvers"] = "include/linux/x"
+		core = "^include/linux/(atomic|byteorder|crush|decompress|lockd|net|" \
+			"netfilter.*|perf|sched|sunrpc|unaligned)/"
 	}
 	{
-		block = 1
+		block = "1 1"
 		path = $2 in like ? like[$2] : $2
-		if (path ~ /^include\/dt-bindings\//)
-			block = "2 1"
-		else if (content == "full")
-			block = path ~ /^(\.config|scripts\/|tools\/)/ ? 2 : 1
-		else if (path ~ /^include\// && \
-			 path !~ /^include\/(acpi|asm-generic|config|generated|linux)\//)
+		if (path ~ /^(\.config|scripts\/|tools\/)/)
+			block = "1 2"
+		else if (path ~ /^include\/dt-bindings\//)
 			block = "2 2"
+		else if (path ~ /^include\/(drm|media|soc|sound|uapi|video)\// ||
+			 (path ~ /^include\/linux\/[^\/]*\// && path !~ core))
+			block = "2 1"
 		print block "\t" key(path) "\t" $2
 	}' "$tmp/list" > "$tmp/keys" || die awk "failed"
 	sort -t "$tab" -k 1,1 -k 2,2 "$tmp/keys" > "$tmp/order" || die sort "failed"
@@ -450,7 +448,7 @@ write_members() {
 		size[$1] = $2
 		next
 	}
-	$1 != 1 && !second {
+	$1 ~ /^2/ && !second {
 		second = at
 	}
 	{

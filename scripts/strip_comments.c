@@ -11,10 +11,10 @@
  * A comment becomes the blank it stands for.  Line breaks inside it stay; they
  * are continued with a backslash where more of the same logical line follows,
  * since a comment joins the lines it spans.  Runs of blanks become one blank
- * (with columns as many as there were bytes) and blanks at a line's end go.  These stay as they are: comments that hold
- * "SPDX", literals, #error and #warning lines, and, from an unmatched quote on,
- * the rest of its line, which is how gcc and clang read it too (assembly parts
- * have such quotes).
+ * (with columns as many as there were bytes) and blanks at a line's end go.
+ * These stay as they are: comments that hold "SPDX", literals, #error and
+ * #warning lines, and, from an unmatched quote on, the rest of its line, which is
+ * how gcc and clang read it too (assembly parts have such quotes).
  *
  * A file is copied whole where that is not safe: one that ends in a checksum of
  * itself (include/linux/atomic/), mixed line ends, NUL bytes, raw strings, an
