@@ -19,10 +19,10 @@
 #include "kheaders.h"
 
 #define WRITERS_MAX 4
-#define QUEUE_BYTES (8 << 20)	/* wait with more until some are written */
-#define BATCH_BYTES (512 << 10)	/* handed over at once, or this many files */
-#define BATCH_FILES 128
-#define SMALL_FILE (1 << 20)	/* larger ones the reader writes itself */
+#define QUEUE_BYTES (1 << 20)	/* wait with more until some are written */
+#define BATCH_BYTES (256 << 10)	/* handed over at once */
+#define FILE_BYTES (4 << 10)	/* what a file counts beside what is in it */
+#define SMALL_FILE (256 << 10)	/* larger ones the reader writes itself */
 
 /* A folder that files are waiting for; the reader holds one reference. */
 struct folder {
@@ -45,7 +45,6 @@ struct job {
 struct batch {
 	struct batch *next;
 	struct job *jobs, **last;
-	unsigned int files;
 	size_t bytes;
 };
 
@@ -252,8 +251,8 @@ static int add_job(struct unpacker *u, struct job *j)
 	}
 	*u->batch->last = j;
 	u->batch->last = &j->next;
-	u->batch->bytes += j->size;
-	if (++u->batch->files == BATCH_FILES || u->batch->bytes > BATCH_BYTES)
+	u->batch->bytes += j->size + FILE_BYTES;
+	if (u->batch->bytes > BATCH_BYTES)
 		give_batch(u);
 	return 0;
 }
