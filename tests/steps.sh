@@ -23,16 +23,19 @@ in_tree() {
 
 # The configuration has more to say to each patch.
 step() {
+	files > "$tmp/before"
 	quiet patch -s -p1 -F0 -d "$tree" < "$1" || return 1
-	files > "$tmp/patched"
+	files | comm -13 "$tmp/before" - >> "$tmp/patched"
 	cp "$tmp/config" "$tree/.config"
 	in_tree olddefconfig && in_tree && [ -e "$tree/vmlinux" ]
 }
 
-# unpack FILE DIR: but for what has the time and number of the build
+# unpack FILE DIR: but for what has the time and number of the build, and objtool, which
+# has the names of its sources as the build gave them
 unpack() {
 	rm -rf "$2"
-	mkdir "$2" && tar -xf "$1" -C "$2" --exclude=./include/generated/compile.h
+	mkdir "$2" && tar -xf "$1" -C "$2" --exclude=./include/generated/compile.h \
+		--exclude=./tools/objtool/objtool
 }
 
 same_archive() {
@@ -46,7 +49,11 @@ cleaned() {
 }
 
 mrproper() {
-	in_tree mrproper && files > "$tmp/left" && quiet diff "$tmp/patched" "$tmp/left"
+	in_tree mrproper || return 1
+	files > "$tmp/left"
+	sort "$tmp/patched" | diff - "$tmp/left" > "$tmp/diff" && return
+	head -n 20 "$tmp/diff" | show
+	return 1
 }
 
 ktap_print_header
@@ -62,6 +69,7 @@ tree=$(mktemp -d "$cache/steps.XXXXXX")
 trap 'rm -rf "$tmp" "$tree"' EXIT
 # hard links: patch makes new files, and so does the build
 cp -al "$pristine/." "$tree"
+files > "$tmp/patched"
 set -- "$tmp"/series/*.patch
 ktap_set_plan $(($# + 3))
 for patch; do
