@@ -309,13 +309,16 @@ member_time() {
 	fi
 }
 
-# How to strip: UBSAN and KASAN put columns of the source into data.
+# is_set OPTION
+is_set() {
+	grep -q -x -F "CONFIG_$1=y" "$obj/include/config/auto.conf"
+}
+
+# How to strip: KASAN puts columns of the source into data, and UBSAN if it reports.
 strip_option() {
-	conf=$obj/include/config/auto.conf
 	if [ -n "$keep" ]; then
 		echo -k
-	elif grep -q -x -e 'CONFIG_UBSAN=y' -e 'CONFIG_KASAN=y' "$conf" &&
-		! grep -q -x 'CONFIG_UBSAN_TRAP=y' "$conf"; then
+	elif is_set KASAN || { is_set UBSAN && ! is_set UBSAN_TRAP; }; then
 		echo -c
 	fi
 }

@@ -5,8 +5,8 @@
  * In headers nothing changes that a compiler sees: every
  * preprocessing token keeps its text, its physical line, and whether it is the
  * first on its line and follows a blank.  __LINE__, WARN() and compiler
- * messages therefore match the unstripped source, and so do object files.  Columns
- * match if asked for: UBSAN puts them into data.
+ * messages therefore match the unstripped source but for columns, and so do object
+ * files.  Columns match if asked for, as UBSAN puts them into data.
  *
  * A comment becomes the blank it stands for.  Line breaks inside it stay; they
  * are continued with a backslash where more of the same logical line follows,

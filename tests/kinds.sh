@@ -55,7 +55,8 @@ same() {
 	done
 }
 
-# warnings NAME: as "file:line: warning: ..."; columns are not those of the full headers
+# warnings NAME: as "file:line: warning: ..."; columns need not be those of the
+# full headers
 warnings() {
 	sed -n -e "s,^$common/,," -e "s,^$(realpath "$kernel/kdir")/,," -e 's,^\./,,' \
 		-e '/warning:/s/^\([^:]*:[0-9]*\):[0-9]*: /\1: /p' \

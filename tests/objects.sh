@@ -5,8 +5,8 @@
 # objects from the archive are those from the full headers, byte for byte.
 #
 # Debug information is compared, too, so that line numbers, macros (-g3) and types that
-# nothing uses are.  Columns are only for kernels with UBSAN, which puts them into .data:
-# for others packing makes one blank of many.
+# nothing uses are; columns where they stay: for most kernels packing makes one blank of
+# many.
 #
 # Environment:
 #   KHEADERS_OBJECTS  how many headers, and a sixth of it drivers, or "all": all headers
@@ -60,9 +60,7 @@ compile() {
 	mkdir -p "$tmp/m/o" "$tmp/$1.o"
 	echo 'obj-m := o/' > "$tmp/m/Kbuild"
 	{
-		echo 'ccflags-y := -g3 -fno-eliminate-unused-debug-types'
-		# shellcheck disable=SC2016	# make expands it
-		echo 'ccflags-$(if $(CONFIG_UBSAN),,y) += -gno-column-info'
+		echo "ccflags-y := -g3 -fno-eliminate-unused-debug-types $columns"
 		sed 's/\([^ ]*\) .*/obj-m += \1.o/' "$2"
 	} > "$tmp/m/o/Kbuild"
 	while read -r name path; do
@@ -150,6 +148,9 @@ build_strip_comments
 quiet "$top/scripts/pack_headers.sh" -b "$kernel/kdir" -o "$tmp/archive.tar.xz" ||
 	ktap_exit_fail_msg "no archive to test"
 mkdir "$tmp/archive" && tar -xf "$tmp/archive.tar.xz" -C "$tmp/archive"
+columns=
+"$STRIP_COMMENTS" < "$tmp/archive/include/linux/overflow.h" > "$tmp/no_columns"
+cmp -s "$tmp/no_columns" "$tmp/archive/include/linux/overflow.h" && columns=-gno-column-info
 lay_full || ktap_exit_fail_msg "$kernel/kdir: not Debian's headers"
 { list_headers "$headers"; list_drivers "$drivers"; } > "$tmp/list"
 : > "$tmp/verdicts"

@@ -33,16 +33,18 @@ only_headers() {
 		! grep -v -e '/$' -e '\.h$' "$tmp/members"
 }
 
-# One stream, LZMA2 with 8 MiB at most and nothing before it, CRC32.
+# One stream, LZMA2 with 8 MiB at most and nothing before it, CRC32; two blocks of which
+# each has a third or more, so that two threads read it.
 xz_format() {
 	xz --robot --list -vv "$full" > "$tmp/xz" || return 1
 	awk -F '\t' '
-	$1 == "file" { streams = $2; check = $7 }
+	$1 == "file" { streams = $2; check = $7; size = $5 }
 	$1 == "block" {
 		blocks++
+		small += 3 * $8 < size
 		other += $NF !~ /^--lzma2=dict=8MiB/ && $NF !~ /^--lzma2=dict=[1-7]MiB/
 	}
-	END { exit !(streams == 1 && check == "CRC32" && blocks && !other) }' \
+	END { exit !(streams == 1 && check == "CRC32" && blocks == 2 && !small && !other) }' \
 		"$tmp/xz" && return
 	show "$tmp/xz"
 	return 1
@@ -151,17 +153,29 @@ keeps_comments() {
 	done < "$tmp/headers"
 }
 
-# As objects have columns of headers in them with UBSAN, such a kernel's are kept.
-columns_for_ubsan() {
-	mkdir "$tmp/ubsan" && cp -rs "$kernel/kdir/." "$tmp/ubsan" || return 1
-	rm "$tmp/ubsan/include/config/auto.conf"
-	{ cat "$kernel/kdir/include/config/auto.conf"; echo 'CONFIG_UBSAN=y'; } \
-		> "$tmp/ubsan/include/config/auto.conf"
-	quiet "$top/scripts/pack_headers.sh" -b "$tmp/ubsan" -c headers \
-		-o "$tmp/ubsan.tar.xz" || return 1
-	"$STRIP_COMMENTS" -c < "$source/include/linux/overflow.h" > "$tmp/columns"
-	tar -xOf "$tmp/ubsan.tar.xz" ./include/linux/overflow.h | cmp "$tmp/columns" - &&
-		! cmp -s "$tmp/columns" "$tmp/tree/include/linux/overflow.h"
+# pack_with OPTION...: the options of strip_comments that give the same overflow.h
+pack_with() {
+	rm -rf "$tmp/conf"
+	mkdir "$tmp/conf" && cp -rs "$kernel/kdir/." "$tmp/conf" || return 1
+	rm "$tmp/conf/include/config/auto.conf"
+	{
+		grep -v -e CONFIG_UBSAN -e CONFIG_KASAN "$kernel/kdir/include/config/auto.conf"
+		printf 'CONFIG_%s=y\n' "$@"
+	} > "$tmp/conf/include/config/auto.conf"
+	quiet "$top/scripts/pack_headers.sh" -b "$tmp/conf" -c headers -o "$tmp/conf.tar.xz" ||
+		return 1
+	tar -xOf "$tmp/conf.tar.xz" ./include/linux/overflow.h > "$tmp/packed"
+	for option in '' -c -k; do
+		"$STRIP_COMMENTS" ${option:+"$option"} < "$source/include/linux/overflow.h" |
+			cmp -s - "$tmp/packed" && echo "packed: $option"
+	done
+}
+
+# As objects have columns of headers in them by UBSAN and KASAN, those stay.
+columns_for_sanitizers() {
+	[ "$(pack_with UBSAN)" = "packed: -c" ] &&
+		[ "$(pack_with UBSAN UBSAN_TRAP)" = "packed: " ] &&
+		[ "$(pack_with KASAN UBSAN UBSAN_TRAP)" = "packed: -c" ]
 }
 
 ktap_print_header
@@ -184,5 +198,5 @@ ktap_test_result "messages name the right lines" lines_in_messages
 ktap_test_result "no path of the build machine" no_paths
 ktap_test_result "makefiles mean what they meant" makefiles_mean_the_same
 ktap_test_result "-k keeps comments" keeps_comments
-ktap_test_result "columns stay for UBSAN" columns_for_ubsan
+ktap_test_result "columns stay for UBSAN and KASAN" columns_for_sanitizers
 ktap_finished
