@@ -26,17 +26,19 @@ build_fuzzer() {
 		"$1/userspace/lzo.c" -larchive -llzma -lzstd -llzo2
 }
 
-# Archives, good and hostile, as tar files; and images with an archive in them.
+# Archives, good and hostile, as tar files; and images with an archive in them.  Small
+# dictionaries take a seventh of the time.
 seed_all() {
 	python3 "$top/tests/hostile.py" "$tmp/hostile" || return 1
 	for file in "$tmp"/hostile/*; do
 		{ printf '\1'; xz -dc "$file" 2> /dev/null | head -c 12000; } \
 			> "$tmp/corpus/tar-${file##*/}"
 	done
-	printf 'int a;\n' | xz --check=crc32 > "$tmp/archive"
+	printf 'int a;\n' | xz --check=crc32 --lzma2=dict=4KiB > "$tmp/archive"
 	{ printf 'ELF IKHD_ST\0'; cat "$tmp/archive"; printf 'IKHD_ED\0tail'; } > "$tmp/image"
 	{ printf '\2'; cat "$tmp/image"; } > "$tmp/corpus/image"
-	for with in gzip bzip2 'xz --check=crc32' 'xz --format=lzma' 'zstd -q' 'lz4 -q -l' lzop; do
+	for with in gzip bzip2 'xz --check=crc32 --lzma2=dict=4KiB' \
+		'xz --format=lzma --lzma1=dict=4KiB' 'zstd -q' 'lz4 -q -l' lzop; do
 		{ printf '\2head'; $with -c < "$tmp/image"; printf tail; } \
 			> "$tmp/corpus/image-${with%% *}$(echo "$with" | cksum | cut -c 1-4)"
 	done
