@@ -143,7 +143,7 @@ interrupts=${KHEADERS_INTERRUPTS:-10}
 count=0
 probe=$cache/$line.patched/include/uapi/linux/kheaders_probe.h
 other=$tmp/other.obj
-trap 'rm -rf "$tmp" "$probe"; again' EXIT
+trap 'rm -f "$probe"; again; rm -rf "$tmp"' EXIT
 ktap_set_plan 9
 for mode in m y; do
 	build "$mode" || ktap_exit_fail_msg "does not build"
