@@ -10,7 +10,7 @@
 # shellcheck disable=SC2154	# tmp is lib.sh's
 seconds=${FUZZ_SECONDS:-45}
 runs=${FUZZ_RUNS:-}
-least=30000	# fewer inputs tell nothing; a busy machine does 70,000
+least=100000	# fewer inputs tell nothing
 
 # fuzz TARGET ARGUMENT...: on the corpus $tmp/corpus, with
 # $tmp/dictionary; what is found is $tmp/found-*
