@@ -31,12 +31,12 @@ step() {
 	in_tree olddefconfig && in_tree && [ -e "$tree/vmlinux" ]
 }
 
-# unpack FILE DIR: but for what has the time and number of the build, and objtool, which
-# has the names of its sources as the build gave them
+# unpack FILE DIR: but for what has the time and number of the build, and the build-id of
+# objtool, which is made of debug information, too, and so of names of its sources
 unpack() {
 	rm -rf "$2"
-	mkdir "$2" && tar -xf "$1" -C "$2" --exclude=./include/generated/compile.h \
-		--exclude=./tools/objtool/objtool
+	mkdir "$2" && tar -xf "$1" -C "$2" --exclude=./include/generated/compile.h &&
+		objcopy --remove-section=.note.gnu.build-id "$2/tools/objtool/objtool"
 }
 
 same_archive() {
