@@ -35,13 +35,17 @@ static void __attribute__((constructor)) need_archive(void)
 	exit(KSFT_SKIP);
 }
 
-/* How many reads at random: KHEADERS_PREADS if it is set. */
-static int preads(void)
+/* A number above 0 from the environment, or @otherwise. */
+static int number(const char *name, int otherwise)
 {
-	const char *value = getenv("KHEADERS_PREADS");
+	const char *value = getenv(name);
 
-	return value && atoi(value) > 0 ? atoi(value) : 10000;
+	return value && atoi(value) > 0 ? atoi(value) : otherwise;
 }
+
+/* How many reads at random, and where the places start from. */
+#define PREADS number("KHEADERS_PREADS", 10000)
+#define SEED number("KHEADERS_SEED", 1)
 
 FIXTURE(kheaders)
 {
@@ -219,8 +223,8 @@ static long check_random(int fd, const char *data, off_t size, unsigned int seed
 
 TEST_F(kheaders, read_at_random)
 {
-	EXPECT_EQ(0, check_random(self->fd, self->data, self->st.st_size, 1,
-				  preads()));
+	EXPECT_EQ(0, check_random(self->fd, self->data, self->st.st_size, SEED,
+				  PREADS));
 }
 
 struct reader {
@@ -237,7 +241,7 @@ static void *run_reader(void *arg)
 	int fd = open(PATH, O_RDONLY);
 
 	r->wrong = fd < 0 ? -1 : check_random(fd, r->data, r->size, r->seed,
-					      preads() / READERS + 1);
+					      PREADS / READERS + 1);
 	close(fd);
 	return NULL;
 }
@@ -248,7 +252,8 @@ TEST_F(kheaders, read_in_parallel)
 	int i;
 
 	for (i = 0; i < READERS; i++) {
-		r[i] = (struct reader){ .data = self->data, .seed = i,
+		r[i] = (struct reader){ .data = self->data,
+					.seed = SEED * READERS + i,
 					.size = self->st.st_size };
 		ASSERT_EQ(0, pthread_create(&r[i].thread, NULL, run_reader,
 					    &r[i]));

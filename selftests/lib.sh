@@ -9,6 +9,7 @@
 #   KHEADERS_MODULES  where the modules of test_modules/ are, built from the
 #                     archive elsewhere, for a machine without a compiler
 #   KHEADERS_PREADS   how many reads at random; 10000 if not set
+#   KHEADERS_SEED     where their places start from; 1 if not set
 #   KHEADERS_LOADS    how often the module comes and goes; 10 if not set
 
 # shellcheck disable=SC2034	# for those who read this file
