@@ -8,18 +8,19 @@
 #   FUZZ_RUNS     how many inputs to try instead, with no limit of time
 
 # shellcheck disable=SC2154	# tmp is lib.sh's
+corpus=$tmp/corpus
 seconds=${FUZZ_SECONDS:-45}
 runs=${FUZZ_RUNS:-}
 least=100000	# fewer inputs tell nothing
 
-# fuzz TARGET ARGUMENT...: on the corpus $tmp/corpus, with
+# fuzz TARGET ARGUMENT...: on $corpus, with
 # $tmp/dictionary; what is found is $tmp/found-*
 fuzz() {
 	target=$1
 	shift
 	"$target" -max_len="${longest:-4096}" -rss_limit_mb=2048 -timeout=20 -print_final_stats=1 \
 		-dict="$tmp/dictionary" -artifact_prefix="$tmp/found-" "$@" \
-		"$tmp/corpus" > "$tmp/log" 2>&1
+		"$corpus" > "$tmp/log" 2>&1
 }
 
 show_finding() {

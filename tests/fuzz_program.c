@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What the kheaders program reads and others wrote: the members of an archive, and
- * images of kernels.  The first byte of an input says which it is.  Built into one
- * file with the program's own sources; the decoder's thread is left out.
+ * What the kheaders program reads and others wrote: the members of an archive, an image
+ * with an archive in it, an image with compressed data in it.  FUZZ_PART says which of
+ * them the inputs are: "archive", "image" or "packed".  Built into one file with the
+ * program's own sources; the decoder's threads are left out.
  */
 #define _GNU_SOURCE	/* memmem(), asprintf() */
 #include "../userspace/archive.c"
@@ -81,16 +82,47 @@ static void read_members(struct stream *s)
 	members_close(a);
 }
 
+static void read_archive(const uint8_t *data, size_t size)
+{
+	read_members(&(struct stream){ .data = data, .size = size });
+}
+
+static void read_image(const uint8_t *data, size_t size)
+{
+	dump_from(data, size, NULL);
+}
+
+static void read_packed(const uint8_t *data, size_t size)
+{
+	dump_compressed(data, size, NULL);
+}
+
+static const struct part {
+	const char *name;
+	void (*read)(const uint8_t *data, size_t size);
+} parts[] = {
+	{ "archive", read_archive },
+	{ "image", read_image },
+	{ "packed", read_packed },
+	{ }
+}, *part = parts;
+
+int LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+	const char *name = getenv("FUZZ_PART");
+
+	(void)argc;
+	(void)argv;
+	while (part->name && strcmp(part->name, name ? name : ""))
+		part++;
+	if (part->name)
+		return 0;
+	fputs("FUZZ_PART: neither archive, image nor packed\n", stderr);
+	exit(2);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct stream s;
-
-	if (!size)
-		return 0;
-	s = (struct stream){ .data = data + 1, .size = size - 1 };
-	if (*data & 1)
-		read_members(&s);
-	else if (dump_from(s.data, s.size, NULL) == NOTHING)
-		dump_compressed(s.data, s.size, NULL);
+	part->read(data, size);
 	return 0;
 }

@@ -2,22 +2,22 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # The kheaders program on archives and images that nobody would make: what
-# tests/fuzz_program.c checks holds for all that libFuzzer comes up with.  With FUZZ_RUNS
-# set it looks for half an hour, whatever the number.
+# tests/fuzz_program.c checks holds for all that libFuzzer comes up with.
+#
+# FUZZ_RUNS is of archives and of images each; compressed data is looked at for half an
+# hour then, whatever the number: to set up a decoder under ASan takes a millisecond.
+# FUZZ_SECONDS is of each of the three; 10 for the first two if not given.
 
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=fuzz_lib.sh
 . "$(dirname "$0")/fuzz_lib.sh"
 
-# read by the functions of fuzz_lib.sh: a tar file of a few members is long, and a
-# decoder that is set up under ASan takes milliseconds
+# read by the functions of fuzz_lib.sh; a tar file of a few members is long
 # shellcheck disable=SC2034
 {
 	longest=16384
-	least=5000
-	runs=
-	[ -z "${FUZZ_RUNS:-}" ] || seconds=1800
+	seconds=${FUZZ_SECONDS:-10}
 }
 
 build_fuzzer() {
@@ -31,16 +31,14 @@ build_fuzzer() {
 seed_all() {
 	python3 "$top/tests/hostile.py" "$tmp/hostile" || return 1
 	for file in "$tmp"/hostile/*; do
-		{ printf '\1'; xz -dc "$file" 2> /dev/null | head -c 12000; } \
-			> "$tmp/corpus/tar-${file##*/}"
+		xz -dc "$file" 2> /dev/null | head -c 12000 > "$tmp/archive/${file##*/}"
 	done
-	printf 'int a;\n' | xz --check=crc32 --lzma2=dict=4KiB > "$tmp/archive"
-	{ printf 'ELF IKHD_ST\0'; cat "$tmp/archive"; printf 'IKHD_ED\0tail'; } > "$tmp/image"
-	{ printf '\2'; cat "$tmp/image"; } > "$tmp/corpus/image"
+	printf 'int a;\n' | xz --check=crc32 --lzma2=dict=4KiB > "$tmp/xz"
+	{ printf 'ELF IKHD_ST\0'; cat "$tmp/xz"; printf 'IKHD_ED\0tail'; } > "$tmp/image/elf"
 	for with in gzip bzip2 'xz --check=crc32 --lzma2=dict=4KiB' \
 		'xz --format=lzma --lzma1=dict=4KiB' 'zstd -q' 'lz4 -q -l' lzop; do
-		{ printf '\2head'; $with -c < "$tmp/image"; printf tail; } \
-			> "$tmp/corpus/image-${with%% *}$(echo "$with" | cksum | cut -c 1-4)"
+		{ printf 'head'; $with -c < "$tmp/image/elf"; printf tail; } \
+			> "$tmp/packed/$(echo "$with" | cksum | cut -d ' ' -f 1)"
 	done
 }
 
@@ -70,6 +68,22 @@ write_dictionary() {
 	END
 }
 
+# look PART LEAST: nothing is found, in as many inputs at least
+look() {
+	export FUZZ_PART="$1"
+	corpus=$tmp/$1
+	finds_nothing || return 1
+	[ "$executions" -ge "$2" ] && return
+	ktap_print_msg "fewer than $2"
+	return 1
+}
+
+look_packed() {
+	runs=
+	seconds=${FUZZ_SECONDS:-$([ -n "${FUZZ_RUNS:-}" ] && echo 1800 || echo 45)}
+	look packed 5000
+}
+
 # A program that lets a name with ".." pass must be found.
 finds_bug() {
 	rm -rf "$tmp/broken"
@@ -80,6 +94,8 @@ finds_bug() {
 		return 1
 	fi
 	build_fuzzer "$tmp/broken" "$tmp/broken/fuzz" || return 1
+	export FUZZ_PART=archive
+	corpus=$tmp/archive
 	! fuzz "$tmp/broken/fuzz" -max_total_time=30 &&
 		grep -q -F '!strstr(name, "/../")' "$tmp/log" && return
 	show_finding
@@ -87,12 +103,13 @@ finds_bug() {
 }
 
 ktap_print_header
-mkdir "$tmp/corpus"
+mkdir "$tmp/archive" "$tmp/image" "$tmp/packed"
 seed_all || ktap_exit_fail_msg "no seeds"
 write_dictionary
-ktap_set_plan 4
+ktap_set_plan 5
 ktap_test_result "the target compiles" build_fuzzer "$top" "$tmp/fuzz"
-ktap_test_result "nothing is found" finds_nothing
-ktap_test_result "at least $least inputs were tried" test "$executions" -ge "$least"
+ktap_test_result "nothing is found in archives" look archive "$least"
+ktap_test_result "nothing is found in images" look image "$least"
+ktap_test_result "nothing is found in compressed data" look_packed
 ktap_test_result "a name that leads out is found" finds_bug
 ktap_finished
