@@ -168,13 +168,26 @@ static int split_path(struct place *p, const char *path, char *parent)
 	return 0;
 }
 
+/* A rescue system may have no /var. */
+static int make_default_place(void)
+{
+	static const char *const folders[] = { "/var", "/var/cache", DEFAULT_PLACE, NULL };
+	const char *const *path;
+
+	for (path = folders; *path; path++) {
+		if (mkdir(*path, 0755) && errno != EEXIST)
+			return fail(*path, "%s", strerror(errno));
+	}
+	return 0;
+}
+
 int place_open(struct place *p, const char *path, bool create)
 {
 	char parent[PATH_MAX];
 
 	*p = (struct place){ .parent = -1, .lock = -1 };
-	if (create && mkdir(DEFAULT_PLACE, 0755) && errno != EEXIST)
-		return fail(DEFAULT_PLACE, "%s", strerror(errno));
+	if (create && make_default_place())
+		return -1;
 	if (split_path(p, path, parent))
 		return -1;
 	p->parent = open_checked(parent);
