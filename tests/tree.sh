@@ -61,6 +61,21 @@ seconds() {
 	cat "$tmp/time"
 }
 
+# Seconds of a build with nothing to do, the best of five.
+idle() {
+	make="$(vm_make) -j2"
+	for _ in 1 2 3 4 5; do
+		# shellcheck disable=SC2086	# words
+		seconds $make
+	done | sort -n | head -n 1
+}
+
+# difference WITH WITHOUT DIGITS
+difference() {
+	awk -v with="$1" -v without="$2" -v digits="$3" \
+		'BEGIN { printf "%.*f", digits, with - without }'
+}
+
 # What the archive adds to a build: to make it, and to link it.
 added() {
 	make="$(vm_make) -j2"
@@ -70,19 +85,20 @@ added() {
 	rm -f "$obj"/kernel/kheaders/kheaders_data.*
 	# shellcheck disable=SC2086
 	with=$(seconds $make)
-	echo "$with $without" | awk '{ printf "%.1f", $1 - $2 }'
+	difference "$with" "$without" 1
 }
 
 # Put this kernel's row into the table in place of an older one.
 record() {
 	[ -n "${KHEADERS_RECORD:-}" ] && [ "$good" -gt 0 ] && [ "$good" -eq "$total" ] || return 0
 	# shellcheck disable=SC2016	# they are awk's
-	row=$(printf '| %s | %s | %s | %d of %d | %d | %d | %d | %d | %s | %s |' \
+	row=$(printf '| %s | %s | %s | %d of %d | %d | %d | %d | %d | %s | %s | %s |' \
 		"$(sed 's/-.*//' "$kernel/release")" "$arch" "$mode" "$good" "$total" \
 		"$(wc -c < "$archive")" "$(count_symvers '$3 == "vmlinux"')" \
 		"$(count_symvers '$3 != "vmlinux"')" \
 		$(($(stat -c %s "$(real_vmlinux)") - $(cat "$tmp/vmlinux.n"))) \
-		"$(cat "$tmp/seconds.n")" "$(added)")
+		"$(cat "$tmp/seconds.n")" "$(added)" \
+		"$(difference "$(idle)" "$(cat "$tmp/idle.n")" 2)")
 	table=$top/Documentation/kernels.md
 	grep -v "^| $line\.[0-9]* | $arch | $mode |" "$table" > "$tmp/table"
 	# point releases are in no other table
@@ -98,6 +114,7 @@ measure_without() {
 	rm -rf "$(vm_make | sed 's/.*O=\([^ ]*\).*/\1/')"
 	build n || return 1
 	cp "$kernel/seconds" "$tmp/seconds.n"
+	idle > "$tmp/idle.n"
 	stat -c %s "$(real_vmlinux)" > "$tmp/vmlinux.n"
 }
 
