@@ -3,8 +3,9 @@
 #
 # The attribute and the module under a kernel that looks for faults (vm/config/debug):
 # many reads, many loads, with readers and without.  Whatever the kernel has to say
-# ends the guest, as it boots with panic_on_warn.  Two guests share the loads, as one
-# would take an hour; the reads come in runs of 5000, as kselftest gives a test 30 seconds.
+# ends the guest, as it boots with panic_on_warn.  Two guests at once share it, as
+# one would take an hour; the reads come in runs of 5000, as kselftest gives a test 30
+# seconds.
 
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -40,24 +41,32 @@ cat /sys/kernel/debug/kmemleak > /tmp/leaks
 cat /tmp/leaks
 [ -s /tmp/leaks ] || echo "stress: no leak"'
 
-run_stress() {
+# run_guest NUMBER
+run_guest() {
 	runs=$(((preads + guests * 5000 - 1) / (guests * 5000)))
-	: > "$tmp/guest.log"
+	seeds=$(seq -s ' ' $(($1 * runs)) $(($1 * runs + runs - 1)))
+	"$top/vm/run" -k "$kernel" -s "$tmp/share" -m 3072 -t 3300 -l "$tmp/console.$1" \
+		"export KHEADERS_PREADS=5000 KHEADERS_LOADS=$(((loads + guests - 1) / guests))
+		SEEDS='$seeds'; $stress" > "$tmp/guest.$1" 2>&1
+}
+
+run_stress() {
+	pids=
+	rc=0
 	for guest in $(seq "$guests"); do
-		seeds=$(seq -s ' ' $((guest * runs)) $((guest * runs + runs - 1)))
-		"$top/vm/run" -k "$kernel" -s "$tmp/share" -m 3072 -t 3300 -l "$tmp/console" \
-			"export KHEADERS_PREADS=5000 KHEADERS_LOADS=$(((loads + guests - 1) / guests))
-			SEEDS='$seeds'; $stress" >> "$tmp/guest.log" 2>&1
-		rc=$?
-		[ "$rc" -eq 0 ] || break
+		run_guest "$guest" &
+		pids="$pids $!"
 	done
-	show "$tmp/guest.log"
+	for pid in $pids; do
+		wait "$pid" || rc=1
+	done
+	show "$tmp"/guest.*
 	[ "$rc" -eq 0 ]
 }
 
 # said WHAT: by each guest
 said() {
-	[ "$(grep -c -x "stress: $1" "$tmp/guest.log")" -eq "$guests" ]
+	[ "$(cat "$tmp"/guest.* | grep -c -x "stress: $1")" -eq "$guests" ]
 }
 
 # The detectors were really there.
@@ -65,8 +74,10 @@ detectors() {
 	for option in KASAN PROVE_LOCKING DEBUG_ATOMIC_SLEEP DEBUG_KMEMLEAK FORTIFY_SOURCE UBSAN; do
 		grep -q -x "CONFIG_$option=y" "$obj/.config" || return 1
 	done
-	grep -q 'KernelAddressSanitizer initialized' "$tmp/console" &&
-		grep -q 'Lock dependency validator' "$tmp/console"
+	for console in "$tmp"/console.*; do
+		grep -q 'KernelAddressSanitizer initialized' "$console" &&
+			grep -q 'Lock dependency validator' "$console" || return 1
+	done
 }
 
 ktap_print_header
