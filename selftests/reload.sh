@@ -74,8 +74,9 @@ find_squatter() {
 
 # One line says why; no trace of sysfs's own, and the owner keeps the name.
 name_is_taken() {
-	mark_log
+	# the first module from outside leaves a line of its own
 	insmod "$squat" || return 1
+	mark_log
 	# not modprobe, which takes -EEXIST for "loaded already"
 	insmod "$(modinfo -n kheaders)" 2> "$tmp/err" && return 1
 	cat "$KHEADERS_FILE" > "$tmp/owner"

@@ -24,6 +24,8 @@ cp /share/kheaders.ko "/lib/modules/$(uname -r)/updates"
 depmod
 mount -t debugfs debugfs /sys/kernel/debug
 export KHEADERS_MODULES=/share/test_modules
+# or "crng init done" comes into the log at any time
+head -c 1 /dev/random > /dev/null
 echo clear > /sys/kernel/debug/kmemleak
 modprobe kheaders
 cd /share/kselftest/kheaders
