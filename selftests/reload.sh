@@ -40,15 +40,16 @@ read_until_gone() {
 	while [ -e "$tmp/go" ]; do
 		if cat "$KHEADERS_FILE" 2> /dev/null > "$tmp/read.$1"; then
 			cmp "$tmp/read.$1" "$tmp/whole" || touch "$tmp/wrong"
+			echo whole >> "$tmp/reads"
 		elif [ -s "$tmp/read.$1" ]; then
-			echo cut >> "$tmp/cut"
+			echo cut >> "$tmp/reads"
 		fi
 	done
 }
 
 unload_under_readers() {
 	modprobe kheaders && cat "$KHEADERS_FILE" > "$tmp/whole" || return 1
-	touch "$tmp/go" "$tmp/cut"
+	touch "$tmp/go" "$tmp/reads"
 	# they give way to us, or we would hardly come around on a slow machine
 	for reader in 1 2 3 4; do
 		read_until_gone "$reader" &
@@ -63,8 +64,8 @@ unload_under_readers() {
 	done
 	rm "$tmp/go"
 	wait
-	ktap_print_msg "$(wc -l < "$tmp/cut") reads were cut short"
-	[ ! -e "$tmp/wrong" ]
+	ktap_print_msg "$(grep -c cut "$tmp/reads") of $(wc -l < "$tmp/reads") reads cut short"
+	[ -s "$tmp/reads" ] && [ ! -e "$tmp/wrong" ]
 }
 
 find_squatter() {
@@ -75,8 +76,9 @@ find_squatter() {
 # One line says why; no trace of sysfs's own, and the owner keeps the name.
 name_is_taken() {
 	# the first module from outside leaves a line of its own
-	insmod "$squat" || return 1
+	insmod "$squat" && rmmod kheaders_squat || return 1
 	mark_log
+	insmod "$squat" || return 1
 	# not modprobe, which takes -EEXIST for "loaded already"
 	insmod "$(modinfo -n kheaders)" 2> "$tmp/err" && return 1
 	cat "$KHEADERS_FILE" > "$tmp/owner"

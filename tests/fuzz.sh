@@ -9,7 +9,7 @@
 # shellcheck source=fuzz_lib.sh
 . "$(dirname "$0")/fuzz_lib.sh"
 
-# shellcheck disable=SC2034	# for fuzz_lib.sh; twice its time, as each input is stripped twice
+# shellcheck disable=SC2034	# for fuzz_lib.sh
 seconds=${FUZZ_SECONDS:-90}
 
 # build_target TREE OUT FLAG...

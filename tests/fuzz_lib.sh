@@ -4,17 +4,15 @@
 # What the tests with libFuzzer share; read with "." behind lib.sh.
 #
 # Environment:
-#   FUZZ_SECONDS  how long to look, 45 if not given
+#   FUZZ_SECONDS  how long to look, in place of what the test sets as seconds
 #   FUZZ_RUNS     how many inputs to try instead, with no limit of time
 
 # shellcheck disable=SC2154	# tmp is lib.sh's
 corpus=$tmp/corpus
-seconds=${FUZZ_SECONDS:-45}
 runs=${FUZZ_RUNS:-}
 least=100000	# fewer inputs tell nothing
 
-# fuzz TARGET ARGUMENT...: on $corpus, with
-# $tmp/dictionary; what is found is $tmp/found-*
+# fuzz TARGET ARGUMENT...: on $corpus, with $tmp/dictionary; what is found is $tmp/found-*
 fuzz() {
 	target=$1
 	shift

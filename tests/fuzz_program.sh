@@ -6,7 +6,7 @@
 #
 # FUZZ_RUNS is of archives and of images each; compressed data is looked at for half an
 # hour then, whatever the number: to set up a decoder under ASan takes a millisecond.
-# FUZZ_SECONDS is of each of the three; 10 for the first two if not given.
+# FUZZ_SECONDS is of each of the three.
 
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
