@@ -21,13 +21,14 @@ fuzz() {
 		"$corpus" > "$tmp/log" 2>&1
 }
 
+# The whole of an input, so that it can be tried elsewhere: base64 -d | xz -d
 show_finding() {
-	grep -v '^#' "$tmp/log" | tail -n 40 | show
 	for found in "$tmp"/found-*; do
 		[ -e "$found" ] || continue
-		ktap_print_msg "found by ${found##*/found-}:"
-		od -c "$found" | head -n 20 | show
+		ktap_print_msg "found by ${found##*/found-}, in xz and base64:"
+		xz -9 -c "$found" | base64 | show
 	done
+	grep -v '^#' "$tmp/log" | tail -n 40 | show
 }
 
 finds_nothing() {

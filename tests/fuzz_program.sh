@@ -63,6 +63,9 @@ write_dictionary() {
 		"linkpath="
 		"size="
 		"GNU.sparse.major=1"
+		"GNU.sparse.realsize="
+		"GNU.sparse.map="
+		"SCHILY.realsize="
 		"SCHILY.xattr.a="
 		"././@LongLink"
 	END

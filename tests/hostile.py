@@ -60,6 +60,15 @@ def sized(name, size):
     return bytes(tar)
 
 
+def resized(size):
+    """A header in the GNU form that tells a second size."""
+    tar = bytearray(pack([member("./evil", b"123456789", mtime=1)], tarfile.GNU_FORMAT))
+    tar[483:495] = b"%011o\0" % size
+    tar[148:156] = b" " * 8
+    tar[148:156] = b"%06o\0 " % sum(tar[:512])
+    return bytes(tar)
+
+
 def unfinished():
     """A good archive without the blocks of zeros that end it."""
     tar = good()
@@ -99,6 +108,10 @@ kinds = {
     "long-name": xz(good(member("./" + "x/" * 2000 + "evil"), fmt=tarfile.GNU_FORMAT)),
     "long-part": xz(good(member("./" + "x" * 300), fmt=tarfile.GNU_FORMAT)),
     "terabyte": xz(unfinished() + sized("./evil", 1 << 32)),
+    "longer-than-told": xz(unfinished() + resized(4)),
+    "shorter-than-told": xz(unfinished() + resized(400)),
+    "pax-size": xz(good(member("./evil", bytes(900000), pax_headers={
+        "SCHILY.realsize": "800000"}), fmt=tarfile.PAX_FORMAT)),
     "cut-member": xz(unfinished() + sized("./evil", 100000)),
     "bomb": xz(good(member("./bomb", bytes(300 << 20)))),
     "empty-tar": xz(pack([])),

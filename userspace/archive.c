@@ -21,6 +21,10 @@ struct members {
 	struct stream *s;
 	const char *name;
 	unsigned int count;
+	const char *path;	/* of the member read, NULL before the first */
+	uint64_t had, left;	/* bytes of its data */
+	const void *block;	/* the next of them */
+	size_t unread;
 };
 
 static ssize_t read_stream(struct archive *tar, void *arg, const void **data)
@@ -110,24 +114,49 @@ static const char *what_is_wrong(struct archive_entry *e, const struct member *m
 	return NULL;
 }
 
+/*
+ * Have the next bytes of the data in a->block.  A header and its attributes can name two
+ * sizes and places, which libarchive makes up for with zeros: neither is for us.
+ * Returns 0 at the end, too.
+ */
+static int next_block(struct members *a)
+{
+	int64_t at;
+	int ret;
+
+	do {
+		ret = archive_read_data_block(a->tar, &a->block, &a->unread, &at);
+	} while (ret == ARCHIVE_OK && !a->unread);
+	if (ret == ARCHIVE_EOF)
+		a->unread = 0;
+	else if (ret != ARCHIVE_OK)
+		return fail(a->name, "%s", archive_error_string(a->tar));
+	if (a->unread ? a->unread <= a->left && at == (int64_t)a->had : !a->left)
+		return 0;
+	return fail(a->name, "refused: member \"%.200s\" is of another size than it says",
+		    a->path);
+}
+
 int members_next(struct members *a, struct member *m)
 {
 	struct archive_entry *e;
-	const char *path, *wrong;
+	const char *wrong;
 	int ret;
 
+	if (a->path && !a->left && next_block(a))
+		return -1;
 	ret = archive_read_next_header(a->tar, &e);
 	if (ret == ARCHIVE_EOF)
 		return a->count ? 0 : fail(a->name, "empty");
 	if (ret != ARCHIVE_OK)
 		return fail(a->name, "not a kheaders archive: %s",
 			    archive_error_string(a->tar));
-	path = archive_entry_pathname(e);
-	if (!path)
+	a->path = archive_entry_pathname(e);
+	if (!a->path)
 		return fail(a->name, "a member without a name");
 	if (++a->count > MOST_MEMBERS)
 		return fail(a->name, "more members than any kheaders archive has");
-	m->name = bare_name((char *)path);
+	m->name = bare_name((char *)a->path);
 	m->folder = archive_entry_filetype(e) == AE_IFDIR;
 	m->size = m->folder ? 0 : archive_entry_size(e);
 	m->mode = archive_entry_perm(e);
@@ -135,14 +164,25 @@ int members_next(struct members *a, struct member *m)
 	wrong = what_is_wrong(e, m);
 	if (wrong)
 		return fail(a->name, "refused: member \"%.200s\" is %s", m->name, wrong);
+	a->left = m->size;
+	a->had = a->unread = 0;
 	return 1;
 }
 
 ssize_t members_read(struct members *a, void *buf, size_t size)
 {
-	ssize_t n = archive_read_data(a->tar, buf, size);
-
-	return n < 0 ? fail(a->name, "%s", archive_error_string(a->tar)) : n;
+	if (!a->unread && next_block(a))
+		return -1;
+	if (!a->unread)
+		return 0;
+	if (size > a->unread)
+		size = a->unread;
+	memcpy(buf, a->block, size);
+	a->block = (const char *)a->block + size;
+	a->unread -= size;
+	a->had += size;
+	a->left -= size;
+	return size;
 }
 
 void members_close(struct members *a)

@@ -282,8 +282,6 @@ static int queue_file(struct unpacker *u, const struct member *m, const char *na
 	while (at < m->size) {
 		n = members_read(u->a, j->data + at, m->size - at);
 		if (n <= 0) {
-			if (!n)
-				fail(name, "cut off");
 			free_job(j);
 			return -1;
 		}
