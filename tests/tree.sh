@@ -61,13 +61,12 @@ seconds() {
 	cat "$tmp/time"
 }
 
-# Processor's seconds of a build with nothing to do, the best of five.
+# Seconds of a build with nothing to do, the best of ten.
 idle() {
 	make="$(vm_make) -j2"
-	for _ in 1 2 3 4 5; do
+	for _ in 1 2 3 4 5 6 7 8 9 10; do
 		# shellcheck disable=SC2086	# words
-		/usr/bin/time -o "$tmp/time" -f '%U %S' $make > /dev/null 2>&1
-		awk '{ print $1 + $2 }' "$tmp/time"
+		seconds $make
 	done | sort -n | head -n 1
 }
 
@@ -80,7 +79,7 @@ difference() {
 # What the archive adds to a build: to make it, and to link it.
 added() {
 	make="$(vm_make) -j2"
-	[ "$mode" = m ] || rm -f "$(image)"*
+	[ "$mode" = m ] || rm -f "$(image)" "$(image).unstripped"
 	# shellcheck disable=SC2086	# words
 	without=$(seconds $make)
 	rm -f "$obj"/kernel/kheaders/kheaders_data.*
