@@ -21,9 +21,10 @@ struct members {
 	struct stream *s;
 	const char *name;
 	unsigned int count;
-	const char *path;	/* of the member read, NULL before the first */
-	uint64_t had, left;	/* bytes of its data */
-	const void *block;	/* the next of them */
+	const char *path;	/* of the member that is read */
+	bool open;		/* the end of its data was not seen yet */
+	uint64_t size, had;	/* bytes of that: told, and in blocks so far */
+	const void *block;	/* what is left of the last block */
 	size_t unread;
 };
 
@@ -115,26 +116,34 @@ static const char *what_is_wrong(struct archive_entry *e, const struct member *m
 }
 
 /*
- * Have the next bytes of the data in a->block.  A header and its attributes can name two
- * sizes and places, which libarchive makes up for with zeros: neither is for us.
- * Returns 0 at the end, too.
+ * Have the next bytes of the data in a->block, none at the end.  A header and its
+ * attributes can name two sizes, and holes, which libarchive fills: neither is for us.
+ * It is asked once for an end: 3.8 moves on each time if the data goes on behind it.
  */
 static int next_block(struct members *a)
 {
+	bool right;
 	int64_t at;
 	int ret;
 
+	a->unread = 0;
+	if (!a->open)
+		return 0;
 	do {
 		ret = archive_read_data_block(a->tar, &a->block, &a->unread, &at);
 	} while (ret == ARCHIVE_OK && !a->unread);
-	if (ret == ARCHIVE_EOF)
+	if (ret == ARCHIVE_OK) {
+		right = at == (int64_t)a->had && a->unread <= a->size - a->had;
+		a->had += a->unread;
+	} else if (ret == ARCHIVE_EOF) {
+		right = a->had == a->size;
+		a->open = false;
 		a->unread = 0;
-	else if (ret != ARCHIVE_OK)
+	} else {
 		return fail(a->name, "%s", archive_error_string(a->tar));
-	if (a->unread ? a->unread <= a->left && at == (int64_t)a->had : !a->left)
-		return 0;
-	return fail(a->name, "refused: member \"%.200s\" is of another size than it says",
-		    a->path);
+	}
+	return right ? 0 : fail(a->name, "refused: member \"%.200s\" is of another size "
+				"than it says", a->path);
 }
 
 int members_next(struct members *a, struct member *m)
@@ -143,8 +152,10 @@ int members_next(struct members *a, struct member *m)
 	const char *wrong;
 	int ret;
 
-	if (a->path && !a->left && next_block(a))
-		return -1;
+	while (a->open) {
+		if (next_block(a))
+			return -1;
+	}
 	ret = archive_read_next_header(a->tar, &e);
 	if (ret == ARCHIVE_EOF)
 		return a->count ? 0 : fail(a->name, "empty");
@@ -164,7 +175,8 @@ int members_next(struct members *a, struct member *m)
 	wrong = what_is_wrong(e, m);
 	if (wrong)
 		return fail(a->name, "refused: member \"%.200s\" is %s", m->name, wrong);
-	a->left = m->size;
+	a->open = true;
+	a->size = m->size;
 	a->had = a->unread = 0;
 	return 1;
 }
@@ -180,8 +192,6 @@ ssize_t members_read(struct members *a, void *buf, size_t size)
 	memcpy(buf, a->block, size);
 	a->block = (const char *)a->block + size;
 	a->unread -= size;
-	a->had += size;
-	a->left -= size;
 	return size;
 }
 
