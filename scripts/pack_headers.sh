@@ -541,7 +541,7 @@ if [ -n "$list_only" ]; then
 	cat "$tmp/list"
 	exit
 fi
-tmp=$(mktemp -d "$(dirname "$out")/.kheaders.XXXXXX") ||
+tmp=$(mktemp -d "$(dirname "$out")/.pack_headers.XXXXXX") ||
 	die "$(dirname "$out")" "cannot write there"
 write_rules
 choose_files "$tmp/list"

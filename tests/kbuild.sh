@@ -63,9 +63,13 @@ two_at_once() {
 
 cleaned() {
 	make=$(vm_make)
+	mkdir "$other/kernel/kheaders/.pack_headers.killed" &&
+		echo left > "$other/kernel/kheaders/.pack_headers.killed/tar.xz" || return 1
 	# shellcheck disable=SC2086	# words
 	quiet ${make%% O=*} O="$other" ${make#* O=* } clean &&
-		[ -z "$(find "$other/kernel/kheaders" -type f)" ]
+		[ -z "$(find "$other/kernel/kheaders" -type f | tee "$tmp/left")" ] && return
+	show "$tmp/left"
+	return 1
 }
 
 # Take the archive out of the image to $tmp/taken; 1 if there is no image, 2 if there is
@@ -124,6 +128,11 @@ interrupted() {
 	again && up_to_date && [ "$(others "$archive")" = "$want" ]
 }
 
+# Did a packer leave its folder?
+has_folder() {
+	[ -n "$(find "${archive%/*}" -name '.pack_headers.*')" ]
+}
+
 # The packer is killed, which can clean up nothing: make fails, and the next one recovers.
 packer_killed() {
 	change
@@ -131,7 +140,8 @@ packer_killed() {
 	# shellcheck disable=SC2016	# xz's shell expands it
 	printf '#!/bin/sh\nkill -9 $PPID\n' > "$tmp/xz"
 	chmod +x "$tmp/xz"
-	! again XZ="$tmp/xz" && [ "$before" = "$(sha256sum < "$archive")" ] && again && up_to_date
+	! again XZ="$tmp/xz" && [ "$before" = "$(sha256sum < "$archive")" ] &&
+		has_folder && again && up_to_date && ! has_folder
 }
 
 check() {
