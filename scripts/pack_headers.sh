@@ -403,10 +403,12 @@ empty_rustc_cfg() {
 # block they go to, and their place in it.  Alike files must be near each other, as xz
 # looks back 8 MiB, and there is no looking back into the other block.  Blocks are
 # there to be packed and read by two threads, so they must be of one size, more or less.
-# Hence one has the kernel itself, the other what is of devices and of user space:
-# registers and ioctls are like no other header.  Files of a folder are before its
-# subfolders, the configuration is side by side in its three forms, and Module.symvers
-# behind most of the functions that it names.
+# Hence one has what is of devices and of user space, registers and ioctls being like no
+# other header, the other the kernel itself.  That is the larger one and the second:
+# whoever has written the first finds most of it decoded.  What is generated is first,
+# so that the release is found at once.  Files of a folder are before its subfolders, the
+# configuration is side by side in its three forms, and Module.symvers behind most of the
+# functions that it names.
 order_members() {
 	awk -F '\t' '
 	function key(path, n, part, i, k) {
@@ -424,15 +426,17 @@ order_members() {
 			"netfilter.*|perf|sched|sunrpc|unaligned)/"
 	}
 	{
-		block = "1 1"
+		block = "2 1"
 		path = $2 in like ? like[$2] : $2
 		if (path ~ /^(\.config|scripts\/|tools\/)/)
-			block = "1 2"
-		else if (path ~ /^include\/dt-bindings\//)
 			block = "2 2"
+		else if (path ~ /^include\/dt-bindings\//)
+			block = "1 2"
 		else if (path ~ /^include\/(drm|media|soc|sound|uapi|video)\// ||
 			 (path ~ /^include\/linux\/[^\/]*\// && path !~ core))
-			block = "2 1"
+			block = "1 1"
+		else if (path ~ /^include\/generated\//)
+			block = "1 0"
 		print block "\t" key(path) "\t" $2
 	}' "$tmp/list" > "$tmp/keys" || die awk "failed"
 	sort -t "$tab" -k 1,1 -k 2,2 "$tmp/keys" > "$tmp/order" || die sort "failed"
