@@ -124,8 +124,22 @@ static int check_foreign(const struct place *p, int tree)
 	       fail(p->path, "refused: there already, and not made by kheaders");
 }
 
+/* Is @id that of the tree that the archive @r->archive makes? */
+static int same_archive(const struct identity *id, const struct request *r)
+{
+	int fd = open_file(r->archive), ret = -1;
+	char sha256[SHA256_HEX];
+
+	if (fd < 0)
+		return -1;
+	if (!stream_sha256(fd, r->archive, sha256))
+		ret = !strcmp(id->sha256, sha256);
+	close(fd);
+	return ret;
+}
+
 /* Is the tree that is there the one that is wanted?  Else, may it be replaced? */
-static int look_at_tree(const struct request *r, struct place *p, const char *sha256)
+static int look_at_tree(const struct request *r, struct place *p)
 {
 	struct identity id;
 	int tree = place_tree(p), ret = 0;
@@ -133,10 +147,7 @@ static int look_at_tree(const struct request *r, struct place *p, const char *sh
 	if (tree < 0)
 		return errno == ENOENT ? 0 : fail(p->path, "%s", strerror(errno));
 	if (read_marker(tree, &id)) {
-		if (r->archive)
-			ret = !strcmp(id.sha256, sha256);
-		else
-			ret = same_kernel(&id, &r->id);
+		ret = r->archive ? same_archive(&id, r) : same_kernel(&id, &r->id);
 	} else if (r->dest) {
 		ret = check_foreign(p, tree);
 	}
@@ -198,7 +209,7 @@ static int extract_now(struct request *r, struct place *p)
 /* Under the lock: another run may have done the work while this one waited. */
 static int extract_locked(struct request *r, struct place *p)
 {
-	int ret = place_lock(p) ? -1 : look_at_tree(r, p, r->id.sha256);
+	int ret = place_lock(p) ? -1 : look_at_tree(r, p);
 
 	return ret == 1 ? GOOD : ret < 0 ? FAILED : extract_now(r, p);
 }
@@ -218,7 +229,7 @@ static int extract(struct request *r, const char *path)
 	int ret = FAILED;
 
 	if (!place_open(&p, path, !r->dest)) {
-		ret = look_at_tree(r, &p, r->id.sha256);
+		ret = look_at_tree(r, &p);
 		ret = ret == 1 ? GOOD : ret < 0 ? FAILED : extract_locked(r, &p);
 		if (ret == GOOD && r->pch && make_pch(&p))
 			ret = FAILED;
@@ -252,12 +263,11 @@ static int archive_release(int fd, const char *name, char *release, size_t size)
 /* What has to be known of the archive @r->archive before it is extracted. */
 static int identify_archive(struct request *r)
 {
-	int ret, fd = open_file(r->archive);
+	int ret = 0, fd = open_file(r->archive);
 
 	if (fd < 0)
 		return -1;
-	ret = stream_sha256(fd, r->archive, r->id.sha256);
-	if (!ret && (!r->dest || r->link))
+	if (!r->dest || r->link)
 		ret = archive_release(fd, r->archive, r->id.release, sizeof(r->id.release));
 	close(fd);
 	return ret;

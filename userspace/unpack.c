@@ -141,23 +141,24 @@ static int write_bytes(int fd, const char *data, size_t size)
 	return 0;
 }
 
-static int create_file(const struct folder *f, const char *name)
+/* @mode stays as it is: main() sets the umask. */
+static int create_file(const struct folder *f, const char *name, mode_t mode)
 {
 	int fd = openat(f->fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
-			0600);
+			mode);
 
 	if (fd < 0)
 		fail(name, "%s", errno == EEXIST ? "twice in the archive" : strerror(errno));
 	return fd;
 }
 
-/* Give the file its mode and time, and close it. */
-static int finish_file(int fd, const char *name, mode_t mode, time_t time)
+/* Give the file its time, and close it. */
+static int finish_file(int fd, const char *name, time_t time)
 {
 	struct timespec times[2] = { { .tv_sec = time }, { .tv_sec = time } };
 	int ret = 0;
 
-	if (fchmod(fd, mode) || futimens(fd, times))
+	if (futimens(fd, times))
 		ret = fail(name, "%s", strerror(errno));
 	if (close(fd) && !ret)
 		ret = fail(name, "%s", strerror(errno));
@@ -166,14 +167,14 @@ static int finish_file(int fd, const char *name, mode_t mode, time_t time)
 
 static int write_job(const struct job *j)
 {
-	int fd = create_file(j->folder, j->name), ret;
+	int fd = create_file(j->folder, j->name, j->mode), ret;
 
 	if (fd < 0)
 		return -1;
 	ret = write_bytes(fd, j->data, j->size);
 	if (ret)
 		fail(j->name, "%s", strerror(errno));
-	return finish_file(fd, j->name, j->mode, j->time) | ret;
+	return finish_file(fd, j->name, j->time) | ret;
 }
 
 static void free_job(struct job *j)
@@ -292,7 +293,7 @@ static int queue_file(struct unpacker *u, const struct member *m, const char *na
 
 static int write_large(struct unpacker *u, const struct member *m, const char *name)
 {
-	int fd = create_file(u->folder, name), ret = 0;
+	int fd = create_file(u->folder, name, file_mode(m->mode)), ret = 0;
 	char *buf = malloc(SMALL_FILE);
 	ssize_t n = buf ? 0 : -1;
 
@@ -304,7 +305,7 @@ static int write_large(struct unpacker *u, const struct member *m, const char *n
 	free(buf);
 	if (fd < 0)
 		return -1;
-	return finish_file(fd, name, file_mode(m->mode), m->time) | ret | (n < 0 ? -1 : 0);
+	return finish_file(fd, name, m->time) | ret | (n < 0 ? -1 : 0);
 }
 
 static int unpack_member(struct unpacker *u, const struct member *m)
