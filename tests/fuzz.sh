@@ -137,7 +137,7 @@ reaches_all() {
 # finds_bug SCRIPT PROPERTY: in a stripper that sed changed with SCRIPT, that this
 # does not hold
 finds_bug() {
-	rm -rf "$tmp/broken"
+	rm -rf "$tmp/broken" "$tmp"/found-*
 	mkdir -p "$tmp/broken/scripts" "$tmp/broken/tests"
 	cp "$top/tests/fuzz_strip.c" "$tmp/broken/tests"
 	sed "$1" "$top/scripts/strip_comments.c" > "$tmp/broken/scripts/strip_comments.c"
