@@ -100,7 +100,9 @@ record() {
 		"$(cat "$tmp/seconds.n")" "$(added)" \
 		"$(difference "$(idle)" "$(cat "$tmp/idle.n")" 2)")
 	table=$top/Documentation/kernels.md
-	grep -v "^| $line\.[0-9]* | $arch | $mode |" "$table" > "$tmp/table"
+	# 7.2.13, say, is of the line 7.x
+	of=$(echo "$line" | sed 's/x$/[0-9]*/')
+	grep -v "^| $of\.[0-9]* | $arch | $mode |" "$table" > "$tmp/table"
 	# point releases are in no other table
 	{ sed '/^| [0-9]*\.[0-9]*\.[0-9]/,$d' "$tmp/table"
 	  { grep '^| [0-9]*\.[0-9]*\.[0-9]' "$tmp/table"; echo "$row"; } | sort -V; } > "$table"
