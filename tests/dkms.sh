@@ -2,51 +2,75 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # dkms itself builds, installs and removes the module: for one kernel, and for the next.
+# In a root file system that goes away but for its places in $tmp, as depmod looks at
+# the machine's /lib/modules whatever dkms is told.
 
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
-# run_dkms COMMAND ARGUMENT...: with folders of its own, /var/lib/dkms among them, as
-# dkms makes signing keys there
+places='/lib/modules /usr/src /var/lib/dkms'
+
+# run_dkms COMMAND ARGUMENT...
 run_dkms() {
 	# shellcheck disable=SC2016	# that shell expands it
-	quiet unshare -m sh -c 'mount --bind "$0/keys" /var/lib/dkms && exec dkms "$@"' \
-		"$tmp" "$@" --sourcetree "$tmp/src" --dkmstree "$tmp/dkms"
+	quiet "$top/vm/enter" "$root" sh -c '
+		for place in $1; do
+			mkdir -p "$place" && mount --bind "$0$place" "$place" || exit 1
+		done
+		shift
+		exec dkms "$@"' "$tmp" "$places" "$@"
+}
+
+# add_kernel RELEASE: with the headers of the one that there is
+add_kernel() {
+	mkdir -p "$tmp/lib/modules/$1" &&
+		ln -s "$(realpath "$kernel/kdir")" "$tmp/lib/modules/$1/build"
 }
 
 add() {
-	git -C "$top" archive --prefix=kheaders-0.1/ HEAD | tar -x -C "$tmp/src" &&
+	git -C "$top" archive --prefix=kheaders-0.1/ HEAD | tar -x -C "$tmp/usr/src" &&
 		run_dkms add -m kheaders -v 0.1
 }
 
-# build_for RELEASE
-build_for() {
-	run_dkms build -m kheaders -v 0.1 -k "$1" \
-		--kernelsourcedir "$(realpath "$kernel/kdir")" &&
-		modinfo "$tmp/dkms/kheaders/0.1/$1/$(uname -m)/module/kheaders.ko" |
+builds() {
+	run_dkms build -m kheaders -v 0.1 -k "$release" &&
+		modinfo "$tmp/var/lib/dkms/kheaders/0.1/$release/$(uname -m)/module/kheaders.ko" |
 		grep -q "^vermagic: *$release "
 }
 
+# installed RELEASE: where modprobe finds it
+installed() {
+	[ -e "$tmp/lib/modules/$1/updates/dkms/kheaders.ko" ] &&
+		grep -q '^updates/dkms/kheaders.ko:' "$tmp/lib/modules/$1/modules.dep"
+}
+
 installs() {
-	mkdir -p "$tmp/lib/modules/$release" &&
-		run_dkms install -m kheaders -v 0.1 -k "$release" --installtree "$tmp/lib/modules" &&
-		[ -e "$tmp/lib/modules/$release/updates/dkms/kheaders.ko" ]
+	run_dkms install -m kheaders -v 0.1 -k "$release" && installed "$release"
+}
+
+# What the hook of a kernel package calls.
+follows() {
+	add_kernel "$release-next" && run_dkms autoinstall -k "$release-next" &&
+		installed "$release-next" && installed "$release"
 }
 
 removes() {
-	run_dkms remove -m kheaders -v 0.1 --all --installtree "$tmp/lib/modules" &&
-		[ -z "$(find "$tmp/lib" -name '*.ko*')" ] && [ -z "$(find "$tmp/dkms" -name '*.ko*')" ]
+	run_dkms remove -m kheaders -v 0.1 --all &&
+		[ -z "$(find "$tmp/lib" "$tmp/var" -name '*.ko*')" ]
 }
 
 ktap_print_header
 need_kernel
-command -v dkms > /dev/null || ktap_exit_fail_msg "no dkms; run 'make deps-all'"
+root=$("$top/vm/root" "$line" dkms) || ktap_exit_fail_msg "no root file system with dkms"
 release=$(cat "$kernel/release")
-mkdir -p "$tmp/src" "$tmp/dkms" "$tmp/keys" "$tmp/lib/modules"
+for place in $places; do
+	mkdir -p "$tmp$place"
+done
+add_kernel "$release"
 ktap_set_plan 5
 ktap_test_result "dkms add" add
-ktap_test_result "dkms build" build_for "$release"
+ktap_test_result "dkms build" builds
 ktap_test_result "dkms install" installs
-ktap_test_result "dkms build for the next kernel" build_for "$release-next"
+ktap_test_result "dkms autoinstall for the next kernel" follows
 ktap_test_result "dkms remove" removes
 ktap_finished
