@@ -6,8 +6,10 @@
 #H /sys/kernel/kheaders.tar.xz
 #H
 #H   make demo        show the whole way in a virtual machine, on a bare Debian 12
-#H   make check       install what the tests need, then run those that CI runs
-#H   make check-all   run those of the other kernels, too; hours
+#H   make check       install what the tests need and run those that CI runs;
+#H                    T="strip guest@6.12" picks tests, J=N runs N at once
+#H   make check-all   run all tests, of all kernel series; hours
+#H   make list-tests  list the tests with their purpose
 #H
 #H   make KDIR=DIR    build kheaders.ko for the kernel whose build tree is DIR
 #H   make module      the same for the running kernel
@@ -87,40 +89,33 @@ $(out)/strip_comments: scripts/strip_comments.c
 demo:
 	@vm/demo
 
-# What CI runs, by cost; check-all adds the other kernel lines.
-checks := lint strip fuzz fuzz_program pack_faults pack reproducible module guest demo meta tokens \
-	guest@6.12 series tree program install android readers packages kinds containers
-all_checks := guest@5.10 guest@7.x tokens@5.10 tokens@6.12 tokens@7.x \
-	tokens@5.10/arm64 tokens@6.1/arm64 tokens@6.12/arm64 tokens@7.x/arm64 \
-	series@5.10 series@6.12 series@7.x tree@5.10 tree@6.12 tree@7.x tree@6.12/arm64 \
-	tree@6.1/um steps steps@5.10 kbuild kbuild@5.10 images images@6.12/arm64 \
-	kselftest variants variants@6.12 debug arches dkms packages@6.12 packages@7.x \
-	objects objects@6.12 objects@7.x clients clients@6.12 mixed otherhost@6.12/arm64 \
-	boot openrc debian powercut attack systemtap selinux android_guest@6.12/arm64 \
-	embedded@6.12/arm64
+# What is tested stands in tests/matrix.  T=NAMES picks tests, J=N runs N at once.
+T ?= check
+run_tests = tests/run -t $(or $(TIMEOUT),1800) $(if $(J),-j $(J)) $1
 
-run = tests/run -t 3600 $(foreach t,$1,tests/$(firstword $(subst @, ,$t)).sh$(if \
-	$(findstring @,$t),@$(lastword $(subst @, ,$t))))
-
-.PHONY: deps deps-all
+.PHONY: check check-all lint list-tests deps
 deps:
-	@vm/deps check
-deps-all:
-	@vm/deps check-all
+	@vm/deps $$(tests/run -n $(T))
 
-.PHONY: check check-all lint
 check: deps
-	@$(call run,$(checks))
+	@$(call run_tests,$(T))
 
 check-all: export FUZZ_RUNS := 10000000
 check-all: export KHEADERS_RECORD := y
 check-all: export KHEADERS_PACKAGES := all
 check-all: export KHEADERS_KILLS := 1000
-check-all: deps-all
-	@$(call run,$(checks) $(all_checks))
+check-all: export KHEADERS_WHOLE := y
+check-all: T = all
+check-all: TIMEOUT = 7200
+check-all: deps
+	@$(call run_tests,all)
 
+lint: T = lint
 lint: deps
-	@$(call run,lint)
+	@$(call run_tests,lint)
+
+list-tests:
+	@tests/run -l all
 
 # The program serves all kernels, the module the one whose build tree is KDIR.
 .PHONY: install install-module install-program uninstall
@@ -146,7 +141,8 @@ series:
 	@patches/generate "$(KSRC)" "$(OUT)"
 
 .PHONY: bench
-bench: deps
+bench:
+	@vm/deps demo guest program bench
 	@bench/pack
 	@bench/plot
 	@bench/read

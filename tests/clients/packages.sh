@@ -1,0 +1,192 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# Real modules: Debian's dkms packages, built by dkms from the extracted archive and
+# from the headers that Debian installs, are the same byte for byte, and load.
+#
+# Environment:
+#   KHEADERS_PACKAGES   names of dkms packages, as in dkms.conf, or "all"; a few if not
+#                       set
+#   KHEADERS_RECORD     if set, keep the figures in Documentation/clients.md
+
+# shellcheck source=../lib/test.sh
+. "$(dirname "$0")/../lib/test.sh"
+# shellcheck source=../lib/clients.sh
+. "$(dirname "$0")/../lib/clients.sh"
+
+# These do not load, whatever they are built from:
+#   dahdi_echocan_oslec  wants oslec_create(), of a module that Debian does not build
+#   gost-test            runs tests of its own when it loads, and says -EIO after them
+not_loaded="dahdi_echocan_oslec gost-test"
+
+# build_all BASE OUT
+build_all() {
+	# shellcheck disable=SC2086	# a list of words
+	"$top/vm/chroot" "$root" "$here/dkms_build" "$1" "$release" "$2" \
+		$wanted > "$2.log" 2>&1 && return
+	show "$2.log"
+	return 1
+}
+
+# Both at once: configure scripts are not parallel.
+builds() {
+	base=$tmp/archive/usr/src
+	mkdir -p "$base/linux-headers-$release" &&
+		tar -xf "$tmp/archive.tar.xz" -C "$base/linux-headers-$release" || return 1
+	# from 6.12 on Debian's headers have the kernel's BTF there, which the running kernel
+	# has in /sys/kernel/btf
+	[ ! -e "$kernel/kdir/vmlinux" ] ||
+		cp "$kernel/kdir/vmlinux" "$base/linux-headers-$release" || return 1
+	build_all "$kernel/root" "$tmp/from_headers" &
+	build_all "$tmp/archive" "$tmp/from_archive"
+	rc=$?
+	wait $! && return "$rc"
+}
+
+# names FOLDER: the packages that were built there
+names() {
+	for dir in "$1"/*/; do
+		[ -d "$dir" ] && basename "$dir"
+	done
+}
+
+# What builds from the headers builds from the archive.  Packages that do not follow
+# this kernel build from neither.
+all_build() {
+	names "$tmp/from_headers" > "$tmp/names.headers"
+	names "$tmp/from_archive" > "$tmp/names.archive"
+	for log in "$tmp"/from_headers/*.log; do
+		name=$(basename "$log" .log)
+		grep -q -x -e "$name" "$tmp/names.headers" ||
+			ktap_print_msg "$name: does not build with Debian's headers: $(
+				grep -h -m 1 -e ' error: ' -e 'Error ' "$log" | cut -c 1-150)"
+	done
+	packages=$(wc -l < "$tmp/names.archive")
+	ktap_print_msg "$packages packages build from the archive"
+	[ "$packages" -gt 0 ] && diff "$tmp/names.headers" "$tmp/names.archive" > "$tmp/diff" && return
+	show "$tmp/diff"
+	sed -n 's/^< //p' "$tmp/diff" | while read -r name; do
+		tail -n 20 "$tmp/from_archive/$name.log" | show
+	done
+	return 1
+}
+
+# Debug information, which holds paths, and the build-id, which is made of it, are out.
+all_same() {
+	different=0
+	modules=0
+	for module in "$tmp"/from_headers/*/*.ko; do
+		modules=$((modules + 1))
+		cmp -s "$module" "$tmp/from_archive/${module#"$tmp/from_headers/"}" && continue
+		ktap_print_msg "${module#"$tmp/from_headers/"}: differs"
+		different=$((different + 1))
+	done
+	ktap_print_msg "$((modules - different)) of $modules modules are the same"
+	[ "$modules" -gt 0 ] && [ "$different" -eq 0 ]
+}
+
+# Move packages from $tmp/rest to $tmp/set as long as no two of them bring a module of
+# the same name: each set is loaded in a guest of its own.
+choose_set() {
+	rm -rf "$tmp/set"
+	mkdir "$tmp/set"
+	mv "$tmp/rest" "$tmp/todo"
+	while read -r package; do
+		for module in "$tmp/from_archive/$package"/*.ko; do
+			[ -e "$tmp/set/${module##*/}" ] && break
+			module=
+		done
+		[ -n "$module" ] || cp "$tmp/from_archive/$package"/*.ko "$tmp/set"
+		[ -z "$module" ] || echo "$package"
+	done < "$tmp/todo" > "$tmp/rest"
+}
+
+# The folder of modules for the guest: those of the set, and those of the kernel that
+# they depend on.
+fill_modules() {
+	all=$tmp/all/lib/modules/$release
+	few=$tmp/share/lib/modules/$release
+	rm -rf "$tmp/all" "$tmp/share/lib"
+	mkdir -p "$all/updates" "$few/updates" &&
+		ln -s "$(realpath "$kernel/modules")/kernel" "$all" &&
+		cp "$kernel"/modules/modules.builtin* "$kernel"/modules/modules.order "$all" &&
+		cp "$kernel"/modules/modules.builtin* "$kernel"/modules/modules.order "$few" &&
+		cp "$tmp"/set/*.ko "$all/updates" &&
+		cp "$tmp"/set/*.ko "$few/updates" &&
+		depmod -b "$tmp/all" "$release" || return 1
+	for module in "$all"/updates/*.ko; do
+		basename "$module" .ko
+	done > "$tmp/share/names"
+	xargs modprobe -d "$tmp/all" -S "$release" -a --show-depends \
+		< "$tmp/share/names" 2> "$tmp/said" | sort -u |
+		sed -n "s,^insmod $all/\(kernel/[^ ]*\).*,\1,p" > "$tmp/needed"
+	tar -C "$all" -cf - -T "$tmp/needed" | tar -C "$few" -xf - && depmod -b "$tmp/share" "$release"
+}
+
+# A module that finds no device of its own has been linked and run.  -EINVAL is what
+# lime says of a missing parameter.  They stay: xt_CHAOS oopses when it goes.
+# shellcheck disable=SC2016	# the guest's shell expands it
+load='
+mount --bind /share/lib/modules /lib/modules
+while read -r name; do
+	said=$(modprobe "$name" 2>&1) && said=loaded
+	case $said in
+	loaded) ;;
+	*"No such device"*) said="no device" ;;
+	*"Invalid argument"*) said="no parameter" ;;
+	esac
+	echo "$name: $said"
+done < /share/names
+dmesg | grep -e "disagrees about version" -e "Unknown symbol" -e "module verification"'
+
+load_all() {
+	cp "$tmp/names.archive" "$tmp/rest"
+	: > "$tmp/guest.log"
+	names=0
+	while [ -s "$tmp/rest" ]; do
+		choose_set
+		fill_modules || { show "$tmp/said"; return 1; }
+		names=$((names + $(wc -l < "$tmp/share/names")))
+		"$top/vm/run" -k "$kernel" -s "$tmp/share" -m 2048 -t 900 "$load" \
+			>> "$tmp/guest.log" 2>&1
+	done
+}
+
+all_load() {
+	load_all || return 1
+	loaded=$(grep -c ': loaded$' "$tmp/guest.log")
+	grep -v ': loaded$' "$tmp/guest.log" | show
+	ktap_print_msg "$loaded of $names loaded"
+	for name in $not_loaded; do
+		echo "$name: modprobe"
+	done > "$tmp/allowed"
+	bad=$(grep -v -e ': loaded$' -e ': no device$' -e ': no parameter$' \
+		-e 'module verification' -e ' Unknown symbol oslec_' "$tmp/guest.log" |
+		grep -c -v -F -f "$tmp/allowed")
+	[ "$bad" -eq 0 ] && [ "$loaded" -gt 0 ] &&
+		[ "$(grep -c ': ' "$tmp/guest.log")" -ge "$names" ]
+}
+
+ktap_print_header
+need_kernel
+wanted=${KHEADERS_PACKAGES:-acpi-call dm-writeboost v4l2loopback}
+[ "$wanted" != all ] || wanted=
+release=$(cat "$kernel/release")
+root=$("$top/vm/rootfs" "$series" dkms) || ktap_exit_fail_msg "no packages to build"
+build_strip_comments
+quiet "$top/scripts/pack_headers.sh" -b "$kernel/kdir" -o "$tmp/archive.tar.xz" ||
+	ktap_exit_fail_msg "no archive to test"
+mkdir "$tmp/share" "$tmp/from_headers" "$tmp/from_archive"
+ktap_set_plan 4
+packages=0
+modules=0
+different=0
+loaded=0
+names=0
+ktap_test_result "$series: dkms runs" builds
+ktap_test_result "$series: what builds from the headers builds from the archive" all_build
+ktap_test_result "$series: the modules are the same" all_same
+ktap_test_result "$series: they load" all_load
+[ "$KTAP_FAIL" -ne 0 ] || record "dkms packages" "$(dpkg-query --admindir "$root/var/lib/dpkg" -W -f '${Version}' dkms)" \
+	"dkms build" "$packages packages, $modules modules, $different differ, $loaded of $names names load"
+ktap_finished

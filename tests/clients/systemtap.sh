@@ -1,0 +1,65 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# SystemTap's module back end: a script that includes kernel headers is compiled from the
+# extracted tree, without linux-headers or debug information, and run in the guest.
+#
+# SystemTap and kernel have to go together: with bookworm's 4.8 nothing is built for its
+# own 6.1, with trixie's 5.1 nothing runs on its own 6.12 (uprobe_unregister() is gone),
+# with sid's 5.6 nothing is built for its own 7.2, from Debian's headers as from ours.
+# 5.1 serves 6.1.
+
+# shellcheck source=../lib/test.sh
+. "$(dirname "$0")/../lib/test.sh"
+# shellcheck source=../lib/clients.sh
+. "$(dirname "$0")/../lib/clients.sh"
+
+script='
+%{
+#include <linux/sched.h>
+#include <linux/fs.h>
+#include <net/sock.h>
+%}
+global ticks, packets
+probe timer.ms(10) { ticks++ }
+probe netfilter.ipv4.local_out { packets++ }
+probe timer.s(3) {
+	printf("ticks %d\n", ticks > 10)
+	exit()
+}'
+
+# shellcheck disable=SC2016	# the inner shell expands it
+compiles() {
+	printf '%s\n' "$script" > "$tmp/script.stp"
+	quiet "$top/vm/chroot" "$root" sh -c '
+		cd "$1" && stap -g -v -B CC=gcc -r "$1/tree" -m kheaders_stap -p4 script.stp' sh "$tmp" &&
+		[ -e "$tmp/kheaders_stap.ko" ]
+}
+
+runs() {
+	cp "$tmp/kheaders_stap.ko" "$tmp/share" &&
+		"$top/vm/run" -k "$kernel" -d "$disk" -s "$tmp/share" -m 2048 -t 300 '
+			mount -t debugfs debugfs /sys/kernel/debug
+			staprun /share/kheaders_stap.ko' \
+			> "$tmp/said" 2>&1
+	grep -q -x 'ticks 1' "$tmp/said" && return
+	show "$tmp/said"
+	return 1
+}
+
+ktap_print_header
+need_kernel
+mkdir "$tmp/share" "$tmp/tree"
+root=$("$top/vm/rootfs" 6.12 systemtap) || ktap_exit_fail_msg "no SystemTap"
+disk=$("$top/vm/disk" 6.12 systemtap) || ktap_exit_fail_msg "no disk with SystemTap"
+build_strip_comments
+quiet "$top/scripts/pack_headers.sh" -b "$kernel/kdir" -o "$tmp/archive.tar.xz" ||
+	ktap_exit_fail_msg "no archive"
+tar -xf "$tmp/archive.tar.xz" -C "$tmp/tree"
+ktap_set_plan 2
+ktap_test_result "$series: stap -r TREE -p4" compiles
+ktap_test_result "$series: staprun" runs
+[ "$KTAP_FAIL" -ne 0 ] || record SystemTap \
+	"$(dpkg-query --admindir "$root/var/lib/dpkg" -W -f '${Version}' systemtap)" \
+	"stap -r TREE -p4, staprun" "compiled with headers, runs"
+ktap_finished

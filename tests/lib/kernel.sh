@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=sh
+# what test.sh has set, and what the tests that read this file use:
+# shellcheck disable=SC2154,SC2034
+#
+# What the tests of kernels with the patch series share; read with "." behind lib.sh.
+#
+# mode     y or m: how kheaders is built
+# variant  names of more configuration in vm/config, or nothing
+
+mode=m
+variant=
+
+# build MODE: set kernel, obj and archive; a build says nothing
+build() {
+	# shellcheck disable=SC2086	# words
+	kernel=$("$top/vm/build" "$series/$arch" "$1" $variant 2> "$tmp/built") || {
+		show "$tmp/built"
+		return 1
+	}
+	obj=$kernel/obj
+	archive=$obj/kernel/kheaders/kheaders_data.tar.xz
+	# um: what ld and its makefile say of any kernel
+	grep -v -e '^building Linux' -e '^/usr/bin/ld: ' -e '^  LINK linux' "$tmp/built" \
+		> "$tmp/noise"
+	show "$tmp/noise"
+	[ ! -s "$tmp/noise" ]
+}
+
+# again [ARGUMENT...]: make in the object tree; $tmp/said has what it says
+again() {
+	# shellcheck disable=SC2086	# a list of words
+	$(vm_make) -j2 "$@" > "$tmp/said" 2>&1
+}
+
+# The command with which vm/build builds.
+vm_make() {
+	# shellcheck disable=SC2086	# words
+	"$top/vm/build" -k "$series/$arch" "$mode" $variant | tail -n 1
+}
+
+# The file whose link takes the archive.
+image() {
+	case $mode in
+	y) echo "$obj/vmlinux" ;;
+	m) echo "$obj/kernel/kheaders/kheaders.ko" ;;
+	esac
+}
+
+stamps() {
+	stat -c '%n %Y %y' "$archive" "$obj/vmlinux" "$obj/kernel/kheaders/"*.ko 2> /dev/null
+}
+
+# The archive is in the image, between its markers.
+in_image() {
+	grep -q -a IKHD_ST "$(image)" && grep -q -a IKHD_ED "$(image)" &&
+		python3 - "$archive" "$(image)" <<- 'END'
+			import sys
+			archive, image = (open(name, "rb").read() for name in sys.argv[1:])
+			sys.exit(image.count(b"IKHD_ST\0" + archive + b"IKHD_ED\0") != 1)
+		END
+}
+
+# count_symvers AWK-CONDITION
+count_symvers() {
+	tar -xOf "$archive" ./Module.symvers | awk -F '\t' "$1"' { n++ } END { print n + 0 }'
+}
+
+# kmake: a module is built as the kernel was
+kmake() {
+	# shellcheck disable=SC2046	# words
+	make -s $(vm_make | sed 's/.*O=[^ ]* *//') "$@"
+}
+
+# The same modules, with one CRC of their archive's Module.symvers altered.
+build_refused() {
+	rm -rf "$tmp/wrong"
+	mkdir "$tmp/wrong" "$tmp/share/refused" &&
+		tar -xf "$archive" -C "$tmp/wrong" &&
+		sed -i 's/^0x[0-9a-f]*\(	netif_receive_skb	\)/0x12345678\1/' \
+			"$tmp/wrong/Module.symvers" &&
+		cp -r "$top/selftests/test_modules" "$tmp/wrong/test_modules" &&
+		quiet kmake -C "$tmp/wrong" M="$tmp/wrong/test_modules" modules &&
+		cp "$tmp/wrong/test_modules/kheaders_test.ko" "$tmp/share/refused"
+}
+
+prepare_guest() {
+	rm -rf "$tmp/share" "$tmp/from"
+	mkdir "$tmp/from" "$tmp/share" &&
+		cp "$archive" "$tmp/from/kheaders_data.tar.xz" &&
+		install_selftests "$tmp/share/kselftest" "$(cc_for_guest)" &&
+		build_test_modules "$tmp/from" &&
+		cp -r "$tmp/from/test_modules" "$tmp/share" &&
+		build_refused || return 1
+	[ "$mode" = y ] || cp "$kernel/modules/kernel/kernel/kheaders/kheaders.ko" "$tmp/share"
+}
+
+cc_for_guest() {
+	case $arch in
+	um|"$(dpkg --print-architecture)") echo gcc ;;
+	arm64) echo aarch64-linux-gnu-gcc ;;
+	esac
+}
+
+# shellcheck disable=SC2016	# the guest's shell expands it
+refuse='
+rc=$?
+insmod /share/refused/kheaders_test.ko 2> /dev/null && echo "refused: loaded"
+dmesg | grep "kheaders_test: disagrees about version of symbol netif_receive_skb" &&
+	echo "refused: yes"
+exit $rc'
+
+boot() {
+	sum=$(sha256sum < "$archive")
+	run_guest_selftests "$tmp/share" "${sum%% *}" "$refuse" > "$tmp/guest.log" 2> "$tmp/run.log"
+	rc=$?
+	results
+	total=$(wc -l < "$tmp/results")
+	good=$(grep -c '^pass' "$tmp/results")
+	[ "$rc" -eq 0 ] && [ "$good" -eq "$total" ] && [ "$total" -ge 20 ] && return
+	show "$tmp/guest.log" "$tmp/run.log"
+	return 1
+}
+
+refused() {
+	grep -q '^refused: yes' "$tmp/guest.log" && ! grep '^refused: loaded' "$tmp/guest.log"
+}

@@ -1,0 +1,180 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=sh
+#
+# What the tests on the build host share; read with "." from a script in tests/.
+
+set -u
+export LC_ALL=C
+
+here=$(realpath "$(dirname "$0")")
+top=$(realpath "$here/../..")
+# shellcheck source=../../selftests/lib.sh
+. "$top/selftests/lib.sh"
+# shellcheck source=../../vm/lib.sh
+. "$top/vm/lib.sh"
+
+# a series of vm/kernels, "/" and an architecture behind it if not this machine's
+series=${KHEADERS_SERIES:-6.1}
+arch=$(dpkg --print-architecture)
+case $series in
+*/*)
+	arch=${series#*/}
+	series=${series%/*}
+	;;
+esac
+tmp=$(mktemp -d)
+trap 'rm -rf "$tmp"' EXIT
+trap 'exit 143' INT TERM
+
+# Set kernel to the folder of the kernel that is tested, see vm/fetch.
+need_kernel() {
+	kernel=$("$top/vm/fetch" -a "$arch" "$series") || ktap_exit_fail_msg "no kernel to test"
+}
+
+# The same, with $kernel/source.
+need_kernel_source() {
+	kernel=$("$top/vm/fetch" -a "$arch" "$series" source) ||
+		ktap_exit_fail_msg "no kernel source to test with"
+}
+
+# Print FILE as comments of the test's output: "why" it failed.
+show() {
+	sed 's/^/# /' "$@"
+}
+
+# quiet COMMAND...: show what it says only if it fails
+quiet() {
+	"$@" > "$tmp/said" 2>&1 && return
+	ktap_print_msg "failed with status $?: $*"
+	show "$tmp/said"
+	return 1
+}
+
+# fails_with TEXT COMMAND...: COMMAND must fail, and say TEXT
+fails_with() {
+	want=$1
+	shift
+	if "$@" > "$tmp/said" 2>&1; then
+		ktap_print_msg "did not fail: $*"
+		return 1
+	fi
+	grep -q -F -e "$want" "$tmp/said" && return
+	ktap_print_msg "does not say \"$want\": $*"
+	show "$tmp/said"
+	return 1
+}
+
+build_strip_comments() {
+	STRIP_COMMENTS=$tmp/strip_comments
+	export STRIP_COMMENTS
+	quiet cc -O2 -Wall -Wextra -Werror -o "$STRIP_COMMENTS" \
+		"$top/scripts/strip_comments.c" ||
+		ktap_exit_fail_msg "strip_comments does not compile"
+}
+
+# put FILE TEXT
+put() {
+	mkdir -p "$(dirname "$1")" && printf '%s\n' "$2" > "$1"
+}
+
+# A source tree at $1: the least that kheaders.list asks for.
+make_source() {
+	put "$1/Makefile" "# a kernel"
+	put "$1/arch/x86/Makefile" "# x86"
+	put "$1/arch/x86/include/asm/page.h" "/* x */ int page;"
+	put "$1/include/linux/kconfig.h" "int kconfig;"
+	put "$1/include/linux/types.h" "int types;"
+	put "$1/include/uapi/linux/types.h" "int uapi_types;"
+	put "$1/scripts/Kbuild.include" "# Kbuild"
+	for name in build lib modpost; do
+		put "$1/scripts/Makefile.$name" "# $name"
+	done
+}
+
+# What a build adds to it at $1.
+make_objects() {
+	put "$1/.config" "CONFIG_64BIT=y"
+	put "$1/Module.symvers" "0x0	sym	vmlinux	EXPORT_SYMBOL"
+	put "$1/include/config/auto.conf" "CONFIG_64BIT=y"
+	put "$1/include/config/kernel.release" "1.2.3"
+	put "$1/include/generated/autoconf.h" "#define CONFIG_64BIT 1"
+	put "$1/include/generated/utsrelease.h" '#define UTS_RELEASE "1.2.3"'
+	put "$1/include/generated/uapi/linux/version.h" "#define LINUX_VERSION_CODE 1"
+	put "$1/arch/x86/include/generated/asm/x.h" "int generated;"
+	put "$1/scripts/basic/fixdep" "fixdep"
+	put "$1/scripts/mod/modpost" "modpost"
+	chmod +x "$1/scripts/basic/fixdep" "$1/scripts/mod/modpost"
+}
+
+# kmake ARGUMENT...: make, with the compiler of the kernel that is tested
+kmake() {
+	"$top/vm/with-toolchain" "$series" make -s "$@"
+}
+
+# Build kheaders.ko for $kernel into the folder $1; more arguments go to make.
+build_module() {
+	dir=$1
+	shift
+	quiet kmake -C "$top" KDIR="$kernel/kdir" BUILDDIR="$dir" "$@" module
+}
+
+# Build the modules of the selftests from the archive in the folder $1 alone.
+build_test_modules() {
+	rm -rf "$1/tree" "$1/test_modules"
+	mkdir "$1/tree" &&
+		tar -xf "$1/kheaders_data.tar.xz" -C "$1/tree" &&
+		cp -r "$top/selftests/test_modules" "$1" &&
+		quiet kmake -C "$1/tree" M="$1/test_modules" modules
+}
+
+# Put the selftests into the kernel's own and let those install them to the
+# folder $1, built by the compiler $2.  5.10 would install all headers of the kernel first, which takes its
+# whole source and is not needed.
+install_selftests() {
+	rm -rf "$tmp/ksft" &&
+		mkdir -p "$tmp/ksft/tools" &&
+		cp -rs "$kernel/source/scripts" "$tmp/ksft" &&
+		cp -rs "$kernel/source/tools/"* "$tmp/ksft/tools" &&
+		printf 'headers_install:\n\t@:\n' > "$tmp/ksft/Makefile" &&
+		rm -rf "$tmp/ksft/tools/testing/selftests/kheaders" &&
+		cp -r "$top/selftests" "$tmp/ksft/tools/testing/selftests/kheaders" &&
+		quiet make -s -C "$tmp/ksft/tools/testing/selftests" TARGETS=kheaders \
+			INSTALL_PATH="$1" CC="${2:-gcc}" \
+			CFLAGS="-O2 -Wall -Werror" install
+}
+
+# Fill the folder $2, which the guest will share, with what the selftests want:
+# the module and archive from the build folder $1, modules made from it.
+fill_share() {
+	mkdir -p "$2" &&
+		install_selftests "$2/kselftest" &&
+		build_test_modules "$1" &&
+		cp -r "$1/kheaders.ko" "$1/test_modules" "$2"
+}
+
+# What the guest does: install the module and run the selftests.
+# shellcheck disable=SC2016	# the guest's shell expands it
+guest_selftests='
+if [ -e /share/kheaders.ko ]; then
+	mkdir -p "/lib/modules/$(uname -r)/updates"
+	cp /share/kheaders.ko "/lib/modules/$(uname -r)/updates"
+	depmod
+fi
+export KHEADERS_MODULES=/share/test_modules
+cd /share/kselftest
+sh run_kselftest.sh'
+
+# Run the selftests in a guest with the share $1, whose archive has the sha256 $2,
+# and the commands $3 behind them.  Results of all of them go to standard output;
+# status: that of the runner.
+run_guest_selftests() {
+	"$top/vm/run" -k "$kernel" -s "$1" -t 600 \
+		"export KHEADERS_SHA256=$2; $guest_selftests${3:-}"
+}
+
+# Turn the selftests' KTAP in $tmp/guest.log, which stands behind "# ", into lines
+# "pass" or "fail", tab, name in $tmp/results.
+results() {
+	sed -n -e 's/^# ok [0-9]* /pass\t/p' -e 's/^# not ok [0-9]* /fail\t/p' \
+		-e 's/^not ok [0-9]* /fail\t/p' "$tmp/guest.log" > "$tmp/results"
+}

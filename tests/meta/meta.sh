@@ -1,0 +1,148 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# Tests of the tests: what is broken must be reported as broken.
+
+# shellcheck source=../lib/test.sh
+. "$(dirname "$0")/../lib/test.sh"
+
+# verdict STATUS TEXT COMMAND: the runner's, of a guest that runs COMMAND
+verdict() {
+	"$top/vm/run" -t 40 -k "$kernel" -i "$tmp/initramfs" -s "$share" "$3" \
+		> "$tmp/said" 2>&1
+	rc=$?
+	[ "$rc" -eq "$1" ] && grep -q -e "$2" "$tmp/said" && return
+	ktap_print_msg "status $rc"
+	show "$tmp/said"
+	return 1
+}
+
+# A test of one line, and how tests/run closes: counts LINE SCRIPT
+counts() {
+	printf '#!/bin/sh\n%s\n' "$2" > "$tmp/fake.sh"
+	chmod +x "$tmp/fake.sh"
+	"$top/tests/run" -t 2 "$tmp/fake.sh" > "$tmp/said" 2>&1
+	rc=$?
+	case $1 in
+	"0 passed"*) want=1 ;;
+	*" 0 failed"*) want=0 ;;
+	*) want=1 ;;
+	esac
+	[ "$(tail -n 1 "$tmp/said")" = "$1" ] && [ "$rc" -eq "$want" ] && return
+	show "$tmp/said"
+	return 1
+}
+
+# A copy of the project in which sed does SCRIPT to FILE: mutant FILE SCRIPT
+mutant() {
+	rm -rf "$tmp/mutant"
+	mkdir "$tmp/mutant"
+	( cd "$top" && tar -cf - --exclude=./build --exclude=./.git . ) > "$tmp/copy.tar"
+	tar -xf "$tmp/copy.tar" -C "$tmp/mutant"
+	sed -i "$2" "$tmp/mutant/$1"
+	! cmp -s "$top/$1" "$tmp/mutant/$1" && return
+	ktap_print_msg "$1: not changed by $2"
+	return 1
+}
+
+# turns_red TEST TEXT FILE SCRIPT: TEST fails in that copy, at the check TEXT
+turns_red() {
+	mutant "$3" "$4" || return 1
+	if "$(find "$tmp/mutant/tests" -name "$1")" > "$tmp/said" 2>&1; then
+		ktap_print_msg "$1 passes"
+		return 1
+	fi
+	grep -q "^not ok .*$2" "$tmp/said" && return
+	grep '^not ok' "$tmp/said" | show
+	return 1
+}
+
+# The selftests, on a module whose archive COMMAND changed: archive_turns_red TEXT
+# COMMAND, which gets the archive as $1
+archive_turns_red() {
+	archive=$tmp/build/kheaders_data.tar.xz
+	sum=$(sha256sum < "$good")
+	cp "$good" "$archive" && sh -c "$2" sh "$archive" &&
+		build_module "$tmp/build" && ! cmp -s "$archive" "$good" || return 1
+	cp "$tmp/build/kheaders.ko" "$share"
+	run_guest_selftests "$share" "${sum%% *}" > "$tmp/said" 2>&1
+	grep -q "not ok .*$1" "$tmp/said" && return
+	grep 'not ok' "$tmp/said" | show
+	return 1
+}
+
+# Without the module nothing can be said, and that is not a pass.
+absent_is_skipped() {
+	mv "$share/kheaders.ko" "$tmp/kheaders.ko"
+	run_guest_selftests "$share" 0 > "$tmp/said" 2>&1
+	mv "$tmp/kheaders.ko" "$share"
+	[ "$(grep -c '^ok .*selftests: kheaders: .*# SKIP' "$tmp/said")" -ge 3 ] &&
+		! grep -q '^ok [^#]*$' "$tmp/said" && return
+	show "$tmp/said"
+	return 1
+}
+
+# shellcheck disable=SC2016	# for the shell that sets it off
+truncated='truncate -s -1000 "$1"'
+# shellcheck disable=SC2016
+flipped='printf "\\377" | dd of="$1" bs=1 seek=2000000 conv=notrunc 2> /dev/null'
+# shellcheck disable=SC2016
+dropped='xz -dc "$1" > "$1.tar" && tar --delete -f "$1.tar" ./include/linux/wwan.h &&
+	xz -c --check=crc32 "$1.tar" > "$1" && rm "$1.tar"'
+
+ktap_print_header
+need_kernel_source
+build_strip_comments
+share=$tmp/share
+build_module "$tmp/build" || ktap_exit_fail_msg "kheaders.ko does not build"
+fill_share "$tmp/build" "$share" || ktap_exit_fail_msg "selftests do not build"
+"$top/vm/mkinitramfs" "$kernel" "$tmp/initramfs" ||
+	ktap_exit_fail_msg "no initramfs"
+good=$tmp/good.tar.xz
+cp "$tmp/build/kheaders_data.tar.xz" "$good"
+ktap_set_plan 24
+
+ktap_test_result "a guest that passes" verdict 0 '^fine$' 'echo fine'
+ktap_test_result "a guest that fails" verdict 7 '^bad$' 'echo bad; exit 7'
+ktap_test_result "a guest that hangs" verdict 124 'no end after 40 seconds' 'sleep 1000'
+ktap_test_result "a guest that oopses" verdict 125 'lost.*console ends with' \
+	'echo c > /proc/sysrq-trigger; sleep 10'
+ktap_test_result "a guest that powers off" verdict 125 'lost without an answer' 'reboot -f'
+ktap_test_result "a kernel that is not there" \
+	fails_with "no kernel there" "$top/vm/run" -k "$tmp" true
+
+ktap_test_result "a test that passes" \
+	counts "1 passed, 0 failed, 0 skipped" 'echo 1..1; echo ok 1 a'
+ktap_test_result "a test that fails" \
+	counts "1 passed, 1 failed, 0 skipped" 'echo 1..2; echo ok 1 a; echo not ok 2 b; exit 1'
+ktap_test_result "a failure that exits 0" \
+	counts "0 passed, 1 failed, 0 skipped" 'echo 1..1; echo not ok 1 a'
+ktap_test_result "a test that skips" \
+	counts "0 passed, 0 failed, 1 skipped" 'echo "1..1"; echo "ok 1 a # SKIP why"; exit 4'
+ktap_test_result "a test that skips all" \
+	counts "0 passed, 0 failed, 1 skipped" 'echo "1..0 # SKIP why"; exit 4'
+ktap_test_result "a test that hangs" \
+	counts "1 passed, 1 failed, 0 skipped" 'echo 1..2; echo ok 1 a; sleep 100'
+ktap_test_result "a test that ends early" \
+	counts "1 passed, 1 failed, 0 skipped" 'echo 1..2; echo ok 1 a'
+ktap_test_result "a test that dies" \
+	counts "1 passed, 1 failed, 0 skipped" 'echo 1..1; echo ok 1 a; kill -9 $$'
+ktap_test_result "a test that says nothing" counts "0 passed, 1 failed, 0 skipped" ':'
+
+ktap_test_result "no module: skipped, not passed" absent_is_skipped
+ktap_test_result "a truncated archive" archive_turns_red "cat | tar -xJ" "$truncated"
+ktap_test_result "a flipped byte in the archive" archive_turns_red "cat | tar -xJ" "$flipped"
+ktap_test_result "a header dropped from the archive" \
+	archive_turns_red "those that were packed" "$dropped"
+# shellcheck disable=SC2016	# sed's last line
+ktap_test_result "a header dropped by the packer" turns_red pack.sh "has every header" \
+	scripts/kheaders.list '$s,$,\nheaders src never include/linux/wwan.h,'
+ktap_test_result "a packer that fails with status 0" turns_red pack_faults.sh "fails" \
+	scripts/pack_headers.sh 's/^	exit 1$/	exit 0/'
+ktap_test_result "a read that is off by one" turns_red guest.sh "is_xz" \
+	kheaders/kheaders_sysfs.c 's/attr->private + off,/attr->private + off + 1,/'
+ktap_test_result "a module that talks" turns_red guest.sh "nothing in the kernel log" \
+	kheaders/kheaders_sysfs.c 's/^	kheaders_attr.private = .*/&\n	pr_info("hello\\n");/'
+ktap_test_result "a stripper that loses lines" turns_red strip.sh "lines stay" \
+	scripts/strip_comments.c 's/^	s->breaks++;$/	s->breaks = 1;/'
+ktap_finished

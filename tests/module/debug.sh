@@ -1,0 +1,94 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# The attribute and the module under a kernel that looks for faults (vm/config/debug):
+# many reads, many loads, with readers and without.  Whatever the kernel has to say
+# ends the guest, as it boots with panic_on_warn.  Two guests at once share it, as
+# one would take an hour; the reads come in runs of 5000, as kselftest gives a test 30
+# seconds.
+
+# shellcheck source=../lib/test.sh
+. "$(dirname "$0")/../lib/test.sh"
+# shellcheck source=../lib/kernel.sh
+. "$(dirname "$0")/../lib/kernel.sh"
+
+variant=debug
+preads=${KHEADERS_PREADS:-100000}
+loads=${KHEADERS_LOADS:-1000}
+guests=2
+
+# shellcheck disable=SC2016	# the guest's shell expands it
+stress='
+mkdir -p "/lib/modules/$(uname -r)/updates"
+cp /share/kheaders.ko "/lib/modules/$(uname -r)/updates"
+depmod
+mount -t debugfs debugfs /sys/kernel/debug
+export KHEADERS_MODULES=/share/test_modules
+# or "crng init done" comes into the log at any time
+head -c 1 /dev/random > /dev/null
+echo clear > /sys/kernel/debug/kmemleak
+modprobe kheaders
+cd /share/kselftest/kheaders
+(for seed in $SEEDS; do
+	KHEADERS_SEED=$seed ./attribute || exit
+done) && echo "stress: attribute passed"
+sh ./reload.sh && echo "stress: reload passed"
+rmmod kheaders
+grep -E "^(MemFree|Slab)" /proc/meminfo
+# an object counts as leaked when two scans have not found it, 5 seconds old
+echo scan > /sys/kernel/debug/kmemleak
+sleep 6
+echo scan > /sys/kernel/debug/kmemleak
+cat /sys/kernel/debug/kmemleak > /tmp/leaks
+cat /tmp/leaks
+[ -s /tmp/leaks ] || echo "stress: no leak"'
+
+# run_guest NUMBER
+run_guest() {
+	runs=$(((preads + guests * 5000 - 1) / (guests * 5000)))
+	seeds=$(seq -s ' ' $(($1 * runs)) $(($1 * runs + runs - 1)))
+	"$top/vm/run" -k "$kernel" -s "$tmp/share" -m 3072 -t 3300 -l "$tmp/console.$1" \
+		"export KHEADERS_PREADS=5000 KHEADERS_LOADS=$(((loads + guests - 1) / guests))
+		SEEDS='$seeds'; $stress" > "$tmp/guest.$1" 2>&1
+}
+
+run_stress() {
+	pids=
+	rc=0
+	for guest in $(seq "$guests"); do
+		run_guest "$guest" &
+		pids="$pids $!"
+	done
+	for pid in $pids; do
+		wait "$pid" || rc=1
+	done
+	show "$tmp"/guest.*
+	[ "$rc" -eq 0 ]
+}
+
+# said WHAT: by each guest
+said() {
+	[ "$(cat "$tmp"/guest.* | grep -c -x "stress: $1")" -eq "$guests" ]
+}
+
+# The detectors were really there.
+detectors() {
+	for option in KASAN PROVE_LOCKING DEBUG_ATOMIC_SLEEP DEBUG_KMEMLEAK FORTIFY_SOURCE UBSAN; do
+		grep -q -x "CONFIG_$option=y" "$obj/.config" || return 1
+	done
+	for console in "$tmp"/console.*; do
+		grep -q 'KernelAddressSanitizer initialized' "$console" &&
+			grep -q 'Lock dependency validator' "$console" || return 1
+	done
+}
+
+ktap_print_header
+build m || ktap_exit_fail_msg "the debug kernel does not build"
+prepare_guest || ktap_exit_fail_msg "nothing to test with"
+ktap_set_plan 5
+ktap_test_result "no warning, no splat" run_stress
+ktap_test_result "$preads reads at random, 64 readers" said "attribute passed"
+ktap_test_result "$loads loads, $loads more under readers" said "reload passed"
+ktap_test_result "no leak" said "no leak"
+ktap_test_result "the kernel was looking" detectors
+ktap_finished

@@ -1,0 +1,76 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# dkms itself builds, installs and removes the module: for one kernel, and for the next.
+# In a root file system that goes away but for its places in $tmp, as depmod looks at
+# the machine's /lib/modules whatever dkms is told.
+
+# shellcheck source=../lib/test.sh
+. "$(dirname "$0")/../lib/test.sh"
+
+places='/lib/modules /usr/src /var/lib/dkms'
+
+# run_dkms COMMAND ARGUMENT...
+run_dkms() {
+	# shellcheck disable=SC2016	# that shell expands it
+	quiet "$top/vm/chroot" "$root" sh -c '
+		for place in $1; do
+			mkdir -p "$place" && mount --bind "$0$place" "$place" || exit 1
+		done
+		shift
+		exec dkms "$@"' "$tmp" "$places" "$@"
+}
+
+# add_kernel RELEASE: with the headers of the one that there is
+add_kernel() {
+	mkdir -p "$tmp/lib/modules/$1" &&
+		ln -s "$(realpath "$kernel/kdir")" "$tmp/lib/modules/$1/build"
+}
+
+add() {
+	git -C "$top" archive --prefix=kheaders-0.1/ HEAD | tar -x -C "$tmp/usr/src" &&
+		run_dkms add -m kheaders -v 0.1
+}
+
+builds() {
+	run_dkms build -m kheaders -v 0.1 -k "$release" &&
+		modinfo "$tmp/var/lib/dkms/kheaders/0.1/$release/$(uname -m)/module/kheaders.ko" |
+		grep -q "^vermagic: *$release "
+}
+
+# installed RELEASE: where modprobe finds it
+installed() {
+	[ -e "$tmp/lib/modules/$1/updates/dkms/kheaders.ko" ] &&
+		grep -q '^updates/dkms/kheaders.ko:' "$tmp/lib/modules/$1/modules.dep"
+}
+
+installs() {
+	run_dkms install -m kheaders -v 0.1 -k "$release" && installed "$release"
+}
+
+# What the hook of a kernel package calls.
+follows() {
+	add_kernel "$release-next" && run_dkms autoinstall -k "$release-next" &&
+		installed "$release-next" && installed "$release"
+}
+
+removes() {
+	run_dkms remove -m kheaders -v 0.1 --all &&
+		[ -z "$(find "$tmp/lib" "$tmp/var" -name '*.ko*')" ]
+}
+
+ktap_print_header
+need_kernel
+root=$("$top/vm/rootfs" "$series" dkms) || ktap_exit_fail_msg "no root file system with dkms"
+release=$(cat "$kernel/release")
+for place in $places; do
+	mkdir -p "$tmp$place"
+done
+add_kernel "$release"
+ktap_set_plan 5
+ktap_test_result "dkms add" add
+ktap_test_result "dkms build" builds
+ktap_test_result "dkms install" installs
+ktap_test_result "dkms autoinstall for the next kernel" follows
+ktap_test_result "dkms remove" removes
+ktap_finished

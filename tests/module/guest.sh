@@ -1,0 +1,59 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# The selftests, in a guest that runs the stock kernel and has nothing but busybox; and
+# the program there, linked statically.
+
+# shellcheck source=../lib/test.sh
+. "$(dirname "$0")/../lib/test.sh"
+
+report() {
+	while IFS="$(printf '\t')" read -r verdict name; do
+		case $verdict/$name in
+		pass/*"# SKIP"*) ktap_test_skip "${name%% # SKIP*}" "${name#*# SKIP }" ;;
+		pass/*) ktap_test_pass "$name" ;;
+		*) ktap_test_fail "$name" ;;
+		esac
+	done < "$tmp/results"
+}
+
+# shellcheck disable=SC2016	# the guest's shell expands it
+program='
+rc=$?
+rmmod kheaders
+/share/kheaders extract --no-link && [ ! -e /sys/kernel/kheaders.tar.xz ] &&
+	echo "program: module came and went"
+tree=/var/cache/kheaders/$(uname -r)
+modprobe kheaders && mkdir /want && xzcat /sys/kernel/kheaders.tar.xz | tar -x -C /want
+rm "$tree/.kheaders"
+diff -r /want "$tree" && [ -e "$tree/include/generated/autoconf.h" ] &&
+	echo "program: tree is whole"
+exit $rc'
+
+build_static() {
+	quiet make -s -C "$top/userspace" STATIC=y BUILDDIR="$tmp/static" &&
+		cp "$tmp/static/kheaders" "$share"
+}
+
+ktap_print_header
+need_kernel_source
+share=$tmp/share
+build_module "$tmp/build" || ktap_exit_fail_msg "kheaders.ko does not build"
+fill_share "$tmp/build" "$share" || ktap_exit_fail_msg "selftests do not build"
+sum=$(sha256sum < "$tmp/build/kheaders_data.tar.xz")
+build_static || ktap_exit_fail_msg "the static program does not build"
+run_guest_selftests "$share" "${sum%% *}" "$program" > "$tmp/guest.log" 2> "$tmp/run.log"
+rc=$?
+show "$tmp/guest.log" "$tmp/run.log"
+results
+# the C test and three scripts: fewer means that one did not run
+ktap_set_plan $(($(wc -l < "$tmp/results") + 4))
+report
+ktap_test_result "the guest answers" test "$rc" -eq 0
+ktap_test_result "all four selftests ran" \
+	test "$(grep -c '^ok [0-9]* selftests: kheaders: ' "$tmp/guest.log")" -eq 4
+for what in "module came and went" "tree is whole"; do
+	ktap_test_result "a static program in the guest: $what" \
+		grep -q -x "program: $what" "$tmp/guest.log"
+done
+ktap_finished

@@ -1,0 +1,130 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# Kinds of modules: one that exports symbols, of several files with a tracepoint and
+# assembly, and one in another folder that uses them.  From the archive they are what they
+# are from the full headers, and what W=1 says of them is.
+
+# shellcheck source=../lib/test.sh
+. "$(dirname "$0")/../lib/test.sh"
+
+# build FROM NAME [ARGUMENT...]: both modules with the tree FROM, into the folder NAME; at
+# one place, as names of files get into them
+build() {
+	from=$1
+	name=$2
+	shift 2
+	rm -rf "$tmp/m" "${tmp:?}/$name"
+	cp -r "$here/kinds" "$tmp/m" &&
+		kmake -C "$from" M="$tmp/m/provider" "$@" modules > "$tmp/said" 2>&1 &&
+		kmake -C "$from" M="$tmp/m/user" "$@" \
+			KBUILD_EXTRA_SYMBOLS="$tmp/m/provider/Module.symvers" modules \
+			>> "$tmp/said" 2>&1
+	rc=$?
+	[ "$rc" -eq 0 ] || tail -n 20 "$tmp/said" | show
+	cp "$tmp/said" "$tmp/m" && mv "$tmp/m" "$tmp/$name" && return "$rc"
+}
+
+quietly() {
+	build "$@" && ! grep -i warning "$tmp/$2/said"
+}
+
+# The versions of what is exported hang on structures of the kernel.
+versions() {
+	show "$tmp/archive/provider/Module.symvers"
+	grep -q '^0x.*	kinds_count	' "$tmp/archive/provider/Module.symvers" &&
+		! grep -q '^0x0*	' "$tmp/archive/provider/Module.symvers" &&
+		cmp "$tmp/headers/provider/Module.symvers" "$tmp/archive/provider/Module.symvers" &&
+		modprobe --dump-modversions "$tmp/archive/user/kinds_user.ko" |
+		grep -q -F "$(sed -n 's/^0x0*\([^	]*\)	kinds_count	.*/\1/p' \
+			"$tmp/archive/provider/Module.symvers")	kinds_count"
+}
+
+# But for debug information, which names the places of the headers, the build-id, and BTF,
+# which comes only where the kernel's vmlinux is beside the headers.
+same() {
+	for name in provider/main.o provider/twice.o provider/kinds_provider.ko user/kinds_user.ko; do
+		for from in headers archive; do
+			strip --strip-debug --remove-section=.note.gnu.build-id \
+				--remove-section='.BTF*' \
+				-o "$tmp/$from.o" "$tmp/$from/$name" || return 1
+		done
+		cmp "$tmp/headers.o" "$tmp/archive.o" && continue
+		ktap_print_msg "$name: differs"
+		return 1
+	done
+}
+
+# warnings NAME: as "file:line: warning: ..."; columns need not be those of the
+# full headers
+warnings() {
+	sed -n -e "s,^$common/,," -e "s,^$(realpath "$kernel/kdir")/,," -e 's,^\./,,' \
+		-e '/warning:/s/^\([^:]*:[0-9]*\):[0-9]*: /\1: /p' \
+		-e '/warning:/s/^[^:]*:[0-9]*: /&/p' "$tmp/$1/said" | sort -u
+}
+
+has_sparse() {
+	"$top/vm/with-toolchain" "$series" sparse --version > "$tmp/said" 2>&1
+}
+
+# warns W TEXT...: it says the same with both, and all of TEXT; but for kernel-doc
+warns() {
+	build "$kernel/kdir" headers.w W="$1" cmd_checkdoc= && build "$tmp/tree" archive.w W="$1" || return 1
+	warnings headers.w > "$tmp/headers.warnings"
+	warnings archive.w > "$tmp/archive.warnings"
+	ktap_print_msg "W=$1: $(wc -l < "$tmp/archive.warnings") warnings"
+	diff "$tmp/headers.warnings" "$tmp/archive.warnings" > "$tmp/diff" || {
+		head -n 20 "$tmp/diff" | show
+		return 1
+	}
+	shift
+	for text; do
+		grep -q -e "$text" "$tmp/archive.warnings" || return 1
+	done
+}
+
+# sparse, and none
+checks() {
+	for c in 0 1; do
+		build "$kernel/kdir" headers.c C="$c" && build "$tmp/tree" archive.c C="$c" || return 1
+		warnings headers.c > "$tmp/headers.warnings"
+		warnings archive.c | diff "$tmp/headers.warnings" - || return 1
+	done
+}
+
+loads() {
+	mkdir "$tmp/share"
+	cp "$tmp/archive/provider/kinds_provider.ko" "$tmp/archive/user/kinds_user.ko" "$tmp/share"
+	"$top/vm/run" -k "$kernel" -s "$tmp/share" '
+		! insmod /share/kinds_user.ko 2> /dev/null || exit 1
+		insmod /share/kinds_provider.ko && insmod /share/kinds_user.ko || exit 1
+		mount -t tracefs tracefs /sys/kernel/tracing
+		[ -e /sys/kernel/tracing/events/kinds/kinds_count/format ] || exit 1
+		dmesg | grep "kinds_user: [1-9][0-9]*, same size" || exit 1
+		rmmod kinds_user && rmmod kinds_provider' > "$tmp/guest.log" 2>&1
+	rc=$?
+	show "$tmp/guest.log"
+	return "$rc"
+}
+
+ktap_print_header
+need_kernel
+common=$(sed -n 's,^include \(.*\)/Makefile$,\1,p' "$kernel/kdir/Makefile")
+build_strip_comments
+quiet "$top/scripts/pack_headers.sh" -b "$kernel/kdir" -o "$tmp/archive.tar.xz" ||
+	ktap_exit_fail_msg "no archive to test"
+mkdir "$tmp/tree" && tar -xf "$tmp/archive.tar.xz" -C "$tmp/tree"
+ktap_set_plan 8
+ktap_test_result "$series: the modules build from the full headers" quietly "$kernel/kdir" headers
+ktap_test_result "$series: they build from the archive" quietly "$tmp/tree" archive
+ktap_test_result "$series: the versions of what they export are the same" versions
+ktap_test_result "$series: the modules are the same" same
+ktap_test_result "$series: W=1 says the same" warns 1 kinds_unused
+ktap_test_result "$series: W=12 says the same of headers, too" warns 12 '^include/'
+if has_sparse; then
+	ktap_test_result "$series: C=0 and C=1 say the same" checks
+else
+	ktap_test_skip "$series: C=0 and C=1 say the same" "no sparse where it is built"
+fi
+ktap_test_result "$series: they load" loads
+ktap_finished

@@ -1,0 +1,120 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# Other architectures' archives: from a tree in which "make modules_prepare" was run a
+# module is built by that architecture's compiler with nothing but the archive.  Symbol
+# versions are those of no kernel, so it is not loaded.
+
+# shellcheck source=../lib/test.sh
+. "$(dirname "$0")/../lib/test.sh"
+
+# architecture, the compiler's prefix, where its linker script of modules is
+table='
+arm       arm-linux-gnueabihf-        scripts/module.lds
+arm64     aarch64-linux-gnu-          scripts/module.lds
+m68k      m68k-linux-gnu-             scripts/module.lds
+mips      mips64el-linux-gnuabi64-    scripts/module.lds
+powerpc   powerpc64le-linux-gnu-      scripts/module.lds
+riscv     riscv64-linux-gnu-          scripts/module.lds
+s390      s390x-linux-gnu-            scripts/module.lds
+sh        sh4-linux-gnu-              scripts/module.lds
+um        -                           scripts/module.lds
+x86       -                           scripts/module.lds
+'
+
+# shellcheck disable=SC2086	# $cross is one word or none
+prepare() {
+	say "preparing Linux $series for $1"
+	mkdir -p "$obj"
+	case $1 in
+	m68k) config=multi_defconfig ;;
+	mips) config=64r2el_defconfig ;;
+	powerpc) config=ppc64le_defconfig ;;
+	sh) config=sh7785lcr_32bit_defconfig ;;
+	um|x86) config=${2:-x86_64_defconfig} ;;
+	*) config=defconfig ;;
+	esac
+	[ -e "$obj/.config" ] ||
+		quiet make -s -C "$source" O="$obj" ARCH="$1" $cross "$config" || return 1
+	quiet make -s -j2 -C "$source" O="$obj" ARCH="$1" $cross modules_prepare
+}
+
+# Every option that can be a module is one.
+pack_allmod() {
+	obj=$cache/$series-prepared/x86-allmod
+	cross=
+	prepare x86 allmodconfig && grep -q -x CONFIG_BTRFS_FS=m "$obj/.config" && pack x86 scripts/module.lds
+}
+
+# Debian has no compiler for ia64; its headers need none.
+pack_ia64() {
+	obj=$cache/$series-prepared/ia64
+	mkdir -p "$obj"
+	set -- make -s -C "$source" O="$obj" ARCH=ia64 CROSS_COMPILE=
+	quiet "$@" defconfig &&
+		quiet "$@" scripts_basic archheaders asm-generic include/generated/utsrelease.h \
+			include/generated/uapi/linux/version.h || return 1
+	pack ia64 arch/ia64/include/uapi/asm/gcc_intrin.h headers
+}
+
+# pack ARCH FILE [CONTENT]: packing says nothing, and what every archive has is there
+pack() {
+	"$top/scripts/pack_headers.sh" -s "$source" -b "$obj" -m "$tmp/symvers" \
+		-c "${3:-full}" -o "$tmp/$1.tar.xz" > "$tmp/said" 2>&1 ||
+		{ show "$tmp/said"; return 1; }
+	[ ! -s "$tmp/said" ] || { show "$tmp/said"; return 1; }
+	rm -rf "$tmp/tree"
+	mkdir "$tmp/tree" && tar -xf "$tmp/$1.tar.xz" -C "$tmp/tree" || return 1
+	more=
+	[ $# -gt 2 ] || more="arch/$1/Makefile Makefile .config"
+	for file in "arch/$1/include" "arch/$1/include/generated" "$2" $more; do
+		[ -e "$tmp/tree/$file" ] && continue
+		ktap_print_msg "$file: not there"
+		return 1
+	done
+	others=$(cd "$tmp/tree/arch" && echo *)
+	case $1 in
+	um) [ "$others" = "um x86" ] ;;
+	*) [ "$others" = "$1" ] ;;
+	esac
+}
+
+# Modpost knows no symbols, and warns of them.
+# shellcheck disable=SC2086	# $cross is one word or none
+build_one() {
+	rm -rf "$tmp/modules"
+	cp -r "$top/selftests/test_modules" "$tmp/modules" &&
+		quiet make -s -C "$tmp/tree" M="$tmp/modules" ARCH="$1" $cross \
+			KBUILD_MODPOST_WARN=1 modules &&
+		[ -e "$tmp/modules/kheaders_test.ko" ] &&
+		modinfo "$tmp/modules/kheaders_test.ko" | grep -q "^vermagic: *$(
+			cat "$obj/include/config/kernel.release") "
+}
+
+ktap_print_header
+need_kernel_source
+build_strip_comments
+: > "$tmp/symvers"
+source=$(realpath "$kernel/source")
+# gone since 6.7
+ia64=
+[ ! -d "$source/arch/ia64" ] || ia64=y
+rows=$(echo "$table" | grep -c .)
+ktap_set_plan $((rows * 2 + 1 + ${#ia64}))
+echo "$table" | grep . > "$tmp/table"
+while read -r name prefix lds; do
+	obj=$cache/$series-prepared/$name
+	cross=
+	[ "$prefix" = - ] || cross=CROSS_COMPILE=$prefix
+	if [ -n "$cross" ] && ! command -v "${prefix}gcc" > /dev/null; then
+		ktap_test_fail "$name: no ${prefix}gcc; run 'make deps-all'"
+		ktap_test_fail "$name: a module"
+		continue
+	fi
+	prepare "$name" || ktap_print_msg "$name: make modules_prepare failed"
+	ktap_test_result "$name: packed without a word" pack "$name" "$lds"
+	ktap_test_result "$name: a module is built from it" build_one "$name"
+done < "$tmp/table"
+ktap_test_result "x86: allmodconfig's are packed without a word" pack_allmod
+[ -z "$ia64" ] || ktap_test_result "ia64: its headers are packed without a word" pack_ia64
+ktap_finished

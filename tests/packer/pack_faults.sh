@@ -1,0 +1,311 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# The packing step on small trees of every layout, and with everything that can go
+# wrong going wrong: a message names what it was, the status is not 0, the earlier
+# archive stays, and nothing is left behind.
+
+# shellcheck source=../lib/test.sh
+. "$(dirname "$0")/../lib/test.sh"
+
+# With programs of $fakepath before those of this machine, if it is set
+pack() {
+	PATH=${fakepath:-$PATH} "$top/scripts/pack_headers.sh" "$@"
+}
+
+# packs BUILD_TREE FILE...: and these are in the archive
+packs() {
+	quiet pack -b "$1" -o "$tmp/packed" || return 1
+	tar -tf "$tmp/packed" > "$tmp/members" || return 1
+	shift
+	for member; do
+		grep -q -x -F -e "./$member" "$tmp/members" && continue
+		ktap_print_msg "not in it: $member"
+		return 1
+	done
+}
+
+# refuses TEXT OPTION...: and leaves things as they are
+refuses() {
+	want=$1
+	shift
+	echo earlier > "$out/archive"
+	fails_with "$want" pack -o "$out/archive" "$@" && unharmed
+}
+
+unharmed() {
+	[ "$(cat "$out/archive")" = earlier ] && [ "$(ls -A "$out")" = archive ] && return
+	ktap_print_msg "left: $(ls -A "$out"), archive: $(head -c 20 "$out/archive")"
+	return 1
+}
+
+# A program at $fake/$1 that does the shell commands $2.
+fake() {
+	rm -rf "$fake"
+	put "$fake/$1" "#!/bin/sh
+$2"
+	chmod +x "$fake/$1"
+}
+
+# broken TOOL COMMANDS TEXT: as TOOL is replaced by COMMANDS
+broken() {
+	fake "$1" "$2"
+	case $1 in
+	strip_comments) STRIP_COMMENTS=$fake/strip_comments refuses "$3" -b "$tree" ;;
+	*) fakepath=$fake:$PATH refuses "$3" -b "$tree" ;;
+	esac
+}
+
+each_tool_broken() {
+	for tool in tar xz find awk sort cksum cut sed grep strip_comments mv mktemp nproc; do
+		broken "$tool" "exit 1" "$(case $tool in
+			mktemp) echo "cannot write there" ;;
+			awk|find) echo "" ;;
+			mv) echo "cannot be replaced" ;;
+			*) echo "$tool" ;;
+		esac)" || return 1
+	done
+}
+
+each_tool_killed() {
+	for tool in tar xz find awk sort cksum cut sed grep strip_comments; do
+		# shellcheck disable=SC2016	# the fake itself
+		broken "$tool" 'kill -9 $$' "" || return 1
+	done
+}
+
+# Says that it is done and does nothing.
+each_tool_idle() {
+	for tool in tar xz find awk sort cksum cut sed grep strip_comments; do
+		broken "$tool" "exit 0" "" && continue
+		ktap_print_msg "$tool"
+		return 1
+	done
+}
+
+# The end of a pipe in the way: a tool that writes half and fails.
+half_written() {
+	broken xz "echo half; exit 1" "xz: failed" &&
+		broken tar 'echo half > '"$out"'/../half; exit 2' "tar: failed"
+}
+
+# A disk of 64 KiB: too small at each step, by what is there already.
+disk_full() {
+	as_root=
+	[ "$(id -u)" -eq 0 ] || as_root=-r
+	for kib in 4 16 32 48; do
+		# shellcheck disable=SC2086	# an option or nothing
+		unshare $as_root -m sh -c "
+		mount -t tmpfs -o size=64k tmpfs '$out' 2> '$tmp/said' || exit 9
+		echo earlier > '$out/archive'
+		head -c $((kib * 1024)) /dev/zero > '$out/filler'
+		'$top/scripts/pack_headers.sh' -b '$big' -o '$out/archive' \
+			> '$tmp/said' 2>&1 && exit 8
+		rm '$out/filler'
+		[ -s '$tmp/said' ] && [ \"\$(cat '$out/archive')\" = earlier ] &&
+			[ \"\$(ls -A '$out')\" = archive ]" && continue
+		ktap_print_msg "$kib KiB taken: $(cat "$tmp/said")"
+		return 1
+	done
+}
+
+interrupted() {
+	echo earlier > "$out/archive"
+	# shellcheck disable=SC2016	# the parent of the fake
+	fake xz 'kill -TERM $PPID; sleep 1'
+	fakepath=$fake:$PATH pack -b "$tree" -o "$out/archive"
+	[ $? -eq 143 ] && unharmed
+}
+
+# A header goes, or is written, while it is packed.
+changes_meanwhile() {
+	cp -r "$tree" "$tmp/moving"
+	broken_tree=$tmp/moving
+	fake xz "echo more >> $broken_tree/include/linux/types.h; exec $(command -v xz) \"\$@\""
+	fakepath=$fake:$PATH refuses "changed while it was packed" -b "$broken_tree" || return 1
+	fake strip_comments "rm $broken_tree/include/linux/types.h; exec $STRIP_COMMENTS \"\$@\""
+	STRIP_COMMENTS=$fake/strip_comments refuses "types.h" -b "$broken_tree"
+}
+
+# missing FILE TEXT: from the tree
+missing() {
+	rm -rf "$tmp/lacking"
+	cp -r "$tree" "$tmp/lacking" && rm -r "$tmp/lacking/$1"
+	refuses "$2" -b "$tmp/lacking"
+}
+
+odd_names() {
+	cp -r "$tree" "$tmp/odd"
+	put "$tmp/odd/include/linux/with blank.h" "int a;"
+	put "$tmp/odd/include/linux/-dash.h" "int a;"
+	put "$tmp/odd/include/linux/it's.h" "int a;"
+	put "$tmp/odd/include/linux/\"quoted\".h" "int a;"
+	put "$tmp/odd/include/linux/back\\slash.h" "int a;"
+	put "$tmp/odd/include/linux/\$(touch owned).h" "int a;"
+	packs "$tmp/odd" "include/linux/with blank.h" "include/linux/-dash.h" \
+		"include/linux/it's.h" "include/linux/\$(touch owned).h" &&
+		[ "$(tar -tf "$tmp/packed" --quoting-style=literal |
+			grep -c -F -e '"quoted"' -e 'back\slash')" -eq 2 ]
+}
+
+line_break_in_name() {
+	cp -r "$tree" "$tmp/lines"
+	put "$tmp/lines/include/linux/two
+lines.h" "int a;"
+	refuses "line break" -b "$tmp/lines"
+}
+
+links() {
+	cp -r "$tree" "$tmp/links"
+	put "$tmp/elsewhere.h" "int elsewhere;"
+	ln -s "$tmp/elsewhere.h" "$tmp/links/include/linux/link.h"
+	packs "$tmp/links" include/linux/link.h &&
+		tar -xOf "$tmp/packed" ./include/linux/link.h | grep -q elsewhere
+}
+
+dangling_link() {
+	cp -r "$tree" "$tmp/dangling"
+	ln -s nowhere "$tmp/dangling/include/linux/link.h"
+	refuses "link.h" -b "$tmp/dangling"
+}
+
+# A build with O=, and Debian's headers: the Makefile names the source tree.
+two_trees() {
+	make_source "$tmp/src"
+	make_objects "$tmp/obj"
+	put "$tmp/obj/Makefile" "include $tmp/src/Makefile"
+	put "$tmp/src/include/generated/stale.h" "int stale;"
+	packs "$tmp/obj" Makefile include/linux/types.h Module.symvers &&
+		! grep stale "$tmp/members" &&
+		tar -xOf "$tmp/packed" ./Makefile | grep -q "a kernel"
+}
+
+blanks_in_path() {
+	cp -r "$tree" "$tmp/a b  c"
+	packs "$tmp/a b  c" Makefile include/linux/types.h || return 1
+	quiet make -s -C "$top" pack KDIR="$tmp/a b  c" OUT="$tmp/by make" \
+		BUILDDIR="$tmp/bd" && cmp "$tmp/packed" "$tmp/by make"
+}
+
+secrets() {
+	cp -r "$tree" "$tmp/secret"
+	for name in $secret_names; do
+		put "$tmp/secret/$name" "secret"
+	done
+	packs "$tmp/secret" Makefile &&
+		! tar -xOf "$tmp/packed" | grep -q secret
+}
+
+# Nor if somebody asks for them.
+secrets_by_name() {
+	for name in $secret_names ../tree/Makefile /etc/passwd; do
+		KHEADERS_EXTRA="Makefile $name" refuses "$name: " -b "$tmp/secret" || return 1
+	done
+}
+
+secret_inside() {
+	put "$tmp/secret/notes.txt" "-----BEGIN PRIVATE KEY-----"
+	KHEADERS_EXTRA=notes.txt refuses "private key" -b "$tmp/secret"
+}
+
+extra() {
+	put "$tmp/secret/notes.txt" "some notes"
+	put "$tmp/secret/Documentation/a.rst" "a"
+	KHEADERS_EXTRA="notes.txt Documentation/a.rst" packs "$tmp/secret" notes.txt \
+		Documentation/a.rst && KHEADERS_EXTRA="nowhere.txt" \
+		refuses "in neither tree" -b "$tmp/secret"
+}
+
+# Where keys are on the build machine is nobody's business; what the kernel looks for
+# at run time stays.
+paths_hidden() {
+	cp -r "$tree" "$tmp/paths"
+	for name in .config include/config/auto.conf; do
+		put "$tmp/paths/$name" 'CONFIG_MODULE_SIG_KEY="/secret/key.pem"
+CONFIG_SYSTEM_TRUSTED_KEYS="/secret/certs.pem"
+CONFIG_INITRAMFS_SOURCE="/secret/root"
+CONFIG_MODPROBE_PATH="/sbin/modprobe"'
+	done
+	put "$tmp/paths/include/generated/autoconf.h" \
+		'#define CONFIG_MODULE_SIG_KEY "/secret/key.pem"'
+	packs "$tmp/paths" .config || return 1
+	tar -xOf "$tmp/packed" > "$tmp/all"
+	! grep -a secret "$tmp/all" || return 1
+	[ "$(grep -a -c '^CONFIG_MODPROBE_PATH="/sbin/modprobe"$' "$tmp/all")" -eq 2 ] &&
+		[ "$(grep -a -c 'CONFIG_MODULE_SIG_KEY[ =]""$' "$tmp/all")" -eq 3 ]
+}
+
+# Debug info of host programs names the folder that they were built in.
+programs_stripped() {
+	cp -r "$tree" "$tmp/programs"
+	mkdir "$tmp/buildplace"
+	echo 'int main(void) { return 7; }' > "$tmp/buildplace/x.c"
+	cc -g -o "$tmp/programs/scripts/mod/modpost" "$tmp/buildplace/x.c" || return 1
+	grep -q buildplace "$tmp/programs/scripts/mod/modpost" &&
+		packs "$tmp/programs" scripts/mod/modpost &&
+		tar -xf "$tmp/packed" -C "$tmp" ./scripts/mod/modpost || return 1
+	! grep buildplace "$tmp/scripts/mod/modpost" || return 1
+	"$tmp/scripts/mod/modpost"
+	[ $? -eq 7 ]
+}
+
+strip_broken() {
+	fake strip "exit 1"
+	fakepath=$fake:$PATH refuses "strip: failed" -b "$tmp/programs"
+}
+
+secret_names="certs/signing_key.pem certs/signing_key.x509 System.map vmlinux
+	scripts/basic/randstruct.seed scripts/mod/.modpost.cmd my.key
+	include/linux/.types.h.swp include/linux/types.h~ include/linux/types.h.orig
+	scripts/mod/modpost.o .git/config scripts/gcc-plugins/randomize_layout_seed.h"
+
+ktap_print_header
+build_strip_comments
+fake=$tmp/fake
+tree=$tmp/tree
+big=$tmp/big
+out=$tmp/out
+mkdir "$out"
+make_source "$tree"
+make_objects "$tree"
+# so large that it does not fit the small disk even when it is compressed
+cp -r "$tree" "$big"
+head -c 60000 /dev/urandom | od -An -tx1 > "$big/Module.symvers"
+ktap_set_plan 39
+ktap_test_result "a single tree" packs "$tree" Makefile .config Module.symvers \
+	include/linux/types.h arch/x86/include/generated/asm/x.h scripts/mod/modpost
+ktap_test_result "two trees" two_trees
+ktap_test_result "blanks in the path" blanks_in_path
+ktap_test_result "odd names" odd_names
+ktap_test_result "links become files" links
+ktap_test_result "a line break in a name" line_break_in_name
+ktap_test_result "a dangling link" dangling_link
+ktap_test_result "no secrets and no rubbish" secrets
+ktap_test_result "not by KHEADERS_EXTRA either" secrets_by_name
+ktap_test_result "no private key inside a file" secret_inside
+ktap_test_result "KHEADERS_EXTRA adds files" extra
+ktap_test_result "no paths of the build machine in the configuration" paths_hidden
+ktap_test_result "host programs are stripped" programs_stripped
+ktap_test_result "strip fails" strip_broken
+ktap_test_result "each tool fails" each_tool_broken
+ktap_test_result "each tool is killed" each_tool_killed
+ktap_test_result "each tool does nothing" each_tool_idle
+ktap_test_result "output is half written" half_written
+ktap_test_result "the disk is full" disk_full
+ktap_test_result "interrupted" interrupted
+ktap_test_result "the tree changes meanwhile" changes_meanwhile
+ktap_test_result "no tree" refuses "no such folder" -b "$tmp/none"
+ktap_test_result "no build tree" refuses "include/config/auto.conf" -b "$top"
+for file in include/linux/kconfig.h include/linux/types.h include/uapi \
+	    arch/x86/include/asm include/generated/autoconf.h \
+	    include/generated/utsrelease.h include/generated/uapi/linux/version.h \
+	    arch/x86/Makefile scripts/Makefile.build .config \
+	    include/config/kernel.release scripts/basic/fixdep scripts/mod/modpost; do
+	ktap_test_result "no $file" missing "$file" "${file%/asm}"
+done
+echo CONFIG_MODVERSIONS=y >> "$tree/include/config/auto.conf"
+ktap_test_result "no Module.symvers, but CONFIG_MODVERSIONS" \
+	missing Module.symvers Module.symvers
+ktap_test_result "an unknown content" refuses "no such content" -b "$tree" -c most
+ktap_test_result "an unknown option" fails_with "Usage" pack -x
+ktap_finished

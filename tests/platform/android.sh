@@ -1,0 +1,81 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# The probe for Android, run by mksh with nothing but toybox's programs.
+
+# shellcheck source=../lib/test.sh
+. "$(dirname "$0")/../lib/test.sh"
+
+# probe EXIT-STATUS [ENVIRONMENT...]
+probe() {
+	want=$1
+	shift
+	env -i PATH="$tmp/bin" TMPDIR=/data/local/tmp "$@" \
+		mksh "$top/userspace/android/kheaders-probe.sh" > "$tmp/said" 2>&1
+	got=$?
+	[ "$got" -eq "$want" ] && return
+	ktap_print_msg "status $got, not $want"
+	show "$tmp/said"
+	return 1
+}
+
+says() {
+	grep -q -e "$1" "$tmp/said" && return
+	show "$tmp/said"
+	return 1
+}
+
+there() {
+	probe 0 KHEADERS_FILE="$tmp/file" && says "^file: $tmp/file, mode -rw-r--r--, 11 bytes" &&
+		says '^read: xz'
+}
+
+# Not as root, who may read all.
+unreadable() {
+	chmod 755 "$tmp" && cp "$top/userspace/android/kheaders-probe.sh" "$tmp/probe" &&
+		chmod 755 "$tmp/probe" || return 1
+	setpriv --reuid 65534 --regid 65534 --clear-groups env -i PATH="$tmp/bin" \
+		KHEADERS_FILE="$tmp/private" mksh "$tmp/probe" > "$tmp/said" 2>&1
+	[ $? -eq 1 ] && says '^read: refused for user 65534'
+}
+
+other() {
+	probe 1 KHEADERS_FILE="$tmp/other" && says 'is not xz'
+}
+
+absent() {
+	probe 3 KHEADERS_FILE="$tmp/absent" KHEADERS_FOLDERS="$tmp/none" &&
+		says '^module: none in' && says '^file: not there$'
+}
+
+does_not_load() {
+	mkdir -p "$tmp/dlkm/kernel/kernel" && echo rubbish > "$tmp/dlkm/kernel/kernel/kheaders.ko" &&
+		probe 3 KHEADERS_FILE="$tmp/absent" KHEADERS_FOLDERS="$tmp/dlkm" &&
+		says "^module: $tmp/dlkm/kernel/kernel/kheaders.ko" && says '^module: does not load'
+}
+
+misuse() {
+	PATH="$tmp/bin" mksh "$top/userspace/android/kheaders-probe.sh" x > "$tmp/said" 2>&1
+	[ $? -eq 2 ] && [ "$(head -n 1 "$tmp/said")" = "Usage: kheaders-probe.sh" ] &&
+		! grep -i -e shellcheck -e toybox "$tmp/said"
+}
+
+ktap_print_header
+mkdir "$tmp/bin"
+for name in $(toybox); do
+	ln -s "$(command -v toybox)" "$tmp/bin/$name"
+done
+ln -s "$(command -v mksh)" "$tmp/bin/mksh"
+printf '\3757zXZ\0more\n' > "$tmp/file"
+chmod 644 "$tmp/file"
+cp "$tmp/file" "$tmp/private"
+chmod 400 "$tmp/private"
+echo rubbish > "$tmp/other"
+ktap_set_plan 6
+ktap_test_result "the file is there" there
+ktap_test_result "the file is there, for others" unreadable
+ktap_test_result "the file is no archive" other
+ktap_test_result "neither file nor module" absent
+ktap_test_result "a module that does not load" does_not_load
+ktap_test_result "misuse" misuse
+ktap_finished

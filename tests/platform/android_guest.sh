@@ -1,0 +1,139 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# The probe for Android on an arm64 kernel with the patch series, where there is nothing
+# but mksh and toybox, and only /data/local/tmp to write to: what it says, as root and
+# as the shell's user, of a kernel that has the archive built in and of one with the
+# module.
+#
+# Environment:
+#   KHEADERS_RECORD  if set, put what it says into Documentation/android.md
+
+# shellcheck source=../lib/test.sh
+. "$(dirname "$0")/../lib/test.sh"
+# shellcheck source=../lib/kernel.sh
+. "$(dirname "$0")/../lib/kernel.sh"
+
+doc=$top/Documentation/android.md
+
+# Runs in the guest: Android's folders, in a root of their own.
+# shellcheck disable=SC2016	# the guest's shell expands it
+prepare='
+mkdir /android && mount --bind /share/android /android &&
+	mount -o remount,bind,ro /android || exit 1
+mount -t proc proc /android/proc
+mount -t sysfs sysfs /android/sys
+mount --bind /dev/null /android/dev/null
+mount -t tmpfs tmpfs /android/system_dlkm
+mount -t tmpfs -o mode=771,uid=2000,gid=2000 tmpfs /android/data/local/tmp
+cp /share/kheaders-probe.sh /android/data/local/tmp
+# probe TEXT USER [ARGUMENT]
+probe() {
+	echo "== $1, user $2"
+	chroot --userspec="$2:$2" /android /system/bin/env -i PATH=/system/bin \
+		TMPDIR=/data/local/tmp /system/bin/sh /data/local/tmp/kheaders-probe.sh $3 2>&1
+	echo "exit status $?"
+	left=$(cd /android/data/local/tmp && ls -A)
+	[ "$left" = kheaders-probe.sh ] || echo "left: $left"
+}
+file=/sys/kernel/kheaders.tar.xz'
+
+# shellcheck disable=SC2016	# the guest's shell expands it
+steps_m='
+probe "a module that is nowhere" 0
+folder=/android/system_dlkm/lib/modules/$(uname -r)/kernel/kernel/kheaders
+mkdir -p "$folder" && cp /share/kheaders.ko "$folder"
+probe "a module that is not loaded" 2000
+probe "a module that is not loaded" 0
+probe "a module that is loaded" 2000
+chmod 400 "$file"
+probe "a module that is loaded, its file for root alone" 2000
+rmmod kheaders'
+
+# shellcheck disable=SC2016	# the guest's shell expands it
+steps_y='
+probe "built in" 2000
+probe "built in" 0
+chmod 400 "$file"
+probe "built in, the file for root alone" 2000
+probe "built in, with an argument" 2000 x'
+
+# Android's folders; its programs with what they are linked to.
+make_android() {
+	root=$("$top/vm/rootfs" -a "$arch" 6.1 android) || return 1
+	android=$tmp/share/android
+	mkdir -p "$android/system/bin" "$android/system_dlkm" "$android/data/local/tmp" \
+		"$android/proc" "$android/sys" "$android/dev" &&
+		: > "$android/dev/null" &&
+		cp -r "$root/lib" "$android" &&
+		cp "$root/bin/mksh" "$android/system/bin/sh" &&
+		cp "$root/bin/toybox" "$android/system/bin" || return 1
+	for name in $(toybox); do
+		ln -s toybox "$android/system/bin/$name"
+	done
+	cp "$top/userspace/android/kheaders-probe.sh" "$tmp/share"
+}
+
+# guest MODE STEPS: what the probe says goes to $tmp/said.MODE
+guest() {
+	build "$1" || return 1
+	[ "$1" = y ] || cp "$kernel/modules/kernel/kernel/kheaders/kheaders.ko" "$tmp/share"
+	"$top/vm/run" -k "$kernel" -s "$tmp/share" -t 300 "$prepare
+$2" > "$tmp/said.$1" 2> "$tmp/run.log" && show "$tmp/said.$1" && return
+	show "$tmp/said.$1" "$tmp/run.log"
+	return 1
+}
+
+# said MODE TEXT USER STATUS REGEX...: in the part of TEXT and USER there are these lines
+said() {
+	sed -n "/^== $2, user $3\$/,/^exit status/p" "$tmp/said.$1" > "$tmp/part"
+	want=$4
+	shift 4
+	for regex in "exit status $want" "$@"; do
+		grep -q -x -e "$regex" "$tmp/part" && continue
+		ktap_print_msg "no line \"$regex\""
+		return 1
+	done
+}
+
+there="file: /sys/kernel/kheaders.tar.xz, mode -r--r--r--, [0-9]* bytes"
+
+nothing_left() {
+	! grep '^left:' "$tmp/said.m" "$tmp/said.y" &&
+		[ -z "$(find "$tmp/share/android/data" "$tmp/share/android/system_dlkm" -type f)" ]
+}
+
+check() {
+	name=$1
+	shift
+	ktap_test_result "$series/$arch: $name" "$@"
+}
+
+# What stands behind the last heading of the document.
+record() {
+	[ -n "${KHEADERS_RECORD:-}" ] && [ "$KTAP_FAIL" -eq 0 ] || return 0
+	{ sed '/^    == /,$d' "$doc"; sed 's/^./    &/' "$tmp/said.y" "$tmp/said.m"; } > "$tmp/doc" &&
+		cp "$tmp/doc" "$doc"
+}
+
+ktap_print_header
+[ "$arch" = arm64 ] || ktap_skip_all "for arm64 only: android_guest.sh@6.12/arm64"
+make_android || ktap_exit_fail_msg "no programs of Android's"
+ktap_set_plan 12
+check "=m runs" guest m "$steps_m"
+check "no module" said m "a module that is nowhere" 0 3 'file: not there' 'module: none in .*'
+check "a module that the shell may not load" said m "a module that is not loaded" 2000 3 \
+	'module: /system_dlkm/.*/kheaders.ko' 'module: does not load' 'insmod: .*'
+check "a module that root loads" said m "a module that is not loaded" 0 0 "$there" 'read: xz'
+check "a module that is loaded" said m "a module that is loaded" 2000 0 "$there" 'read: xz'
+check "its file for root alone" said m "a module that is loaded, its file for root alone" \
+	2000 1 'read: refused for user 2000'
+check "=y runs" guest y "$steps_y"
+check "built in, for the shell" said y "built in" 2000 0 "$there" 'read: xz'
+check "built in, for root" said y "built in" 0 0 "$there" 'read: xz'
+check "built in, the file for root alone" said y "built in, the file for root alone" 2000 1 \
+	'read: refused for user 2000'
+check "misuse" said y "built in, with an argument" 2000 2 'Usage: .*'
+check "nothing is written" nothing_left
+record
+ktap_finished

@@ -1,0 +1,236 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# Containers, by the means that they are made of: what the host has is mounted into a
+# root file system without modprobe, kmod and xz, read-only.  Root in there is the host's
+# root, or in a user namespace a user of the host's whose root owns the container alone.
+
+# shellcheck disable=SC2016	# other shells expand it, in a container or a guest
+# shellcheck source=../lib/test.sh
+. "$(dirname "$0")/../lib/test.sh"
+
+user=12345
+file=/sys/kernel/kheaders.tar.xz
+nobody=65534		# what a user namespace shows of users that are not in it
+
+# Runs in a new mount namespace: $1 where the container is to be, $2 its programs, $3
+# whose it is, behind that WHAT:WHERE, each to be mounted read-only at WHERE, then "--"
+# and the command.
+enter='
+set -e
+at=$1 root=$2 owner=$3
+shift 3
+mount -t tmpfs -o "mode=755,uid=$owner,gid=$owner" container "$at"
+cd "$at"
+mkdir -p proc dev etc sys/kernel tmp usr var src
+ln -s usr/bin usr/lib usr/lib64 usr/sbin .
+chown "$owner:$owner" var src
+chmod 1777 tmp
+for dir in usr etc; do
+	mount --bind "$root/$dir" "$dir"
+	mount -o remount,bind,ro "$dir"
+done
+mount -t tmpfs modules usr/lib/modules
+mount -t proc proc proc
+for node in null zero urandom; do
+	: > "dev/$node"
+	mount --bind "/dev/$node" "dev/$node"
+done
+while [ "$1" != -- ]; do
+	what=${1%%:*} where=${1#*:}
+	if [ -d "$what" ]; then
+		mkdir -p ".$where"
+	else
+		mkdir -p ".${where%/*}"
+		: > ".$where"
+	fi
+	mount --bind "$what" ".$where"
+	mount -o remount,bind,ro ".$where"
+	shift
+done
+shift
+[ "$owner" -eq 0 ] || set -- setpriv --reuid "$owner" --regid "$owner" --clear-groups \
+	unshare --user --map-root-user chroot . "$@"
+[ "$owner" -ne 0 ] || set -- chroot . "$@"
+exec "$@"'
+
+# container STATUS USER MOUNT... -- COMMAND: what it says goes to $tmp/said
+container() {
+	want=$1
+	owner=$2
+	shift 2
+	unshare --mount --pid --fork sh -c "$enter" sh "$tmp/at" "$root" "$owner" \
+		"$tmp/build/kheaders:/opt/kheaders" "$top/selftests/test_modules:/opt/modules" \
+		"$@" > "$tmp/said" 2>&1
+	got=$?
+	[ "$got" -eq "$want" ] && return
+	ktap_print_msg "container $*: status $got, not $want"
+	show "$tmp/said"
+	return 1
+}
+
+says() {
+	grep -q -e "$1" "$tmp/said" && return
+	ktap_print_msg "does not say: $1"
+	show "$tmp/said"
+	return 1
+}
+
+# The tree on the host, as root makes it.
+host_tree() {
+	quiet "$tmp/build/kheaders" extract --archive "$work/archive.tar.xz" --dest "$work/tree"
+}
+
+# What is missing there is missing.
+no_programs() {
+	container 0 0 -- sh -c '
+		for program in modprobe insmod kmod xz unxz; do
+			! command -v "$program" || exit 1
+		done'
+}
+
+# Where the build link leads in the container, no header may be written.
+build_module_there='
+link=/lib/modules/$1/build
+! touch "$link/x" 2> /dev/null || exit 1
+grep -q "define LINUX_VERSION_CODE" "$link/include/generated/uapi/linux/version.h" || exit 1
+cp -r /opt/modules /src/modules && make -C "$link" M=/src/modules CC=gcc-12 modules &&
+	ls -n "$link/Makefile" && cat /src/modules/kheaders_test.ko | md5sum'
+
+# builds USER: from the tree alone, mounted where tools look for it
+builds() {
+	container 0 "$1" "$work/tree:/lib/modules/$release/build" -- \
+		sh -c "$build_module_there" sh "$release" || return 1
+	[ "$1" -eq 0 ] || says "^-rw-r--r-- 1 $nobody $nobody .*Makefile"
+}
+
+# The modules are the same whoever builds them.
+same_module() {
+	builds 0 && tail -n 1 "$tmp/said" > "$tmp/sum.0" &&
+		builds "$user" && tail -n 1 "$tmp/said" > "$tmp/sum" &&
+		grep -q '^[0-9a-f]\{32\} ' "$tmp/sum" && quiet diff "$tmp/sum.0" "$tmp/sum"
+}
+
+# The link itself leads to a place that the container has not got.
+link_alone() {
+	mkdir -p "$work/modules/$release" && ln -s "$work/tree" "$work/modules/$release/build" &&
+		container 0 0 "$work/modules:/lib/modules" -- \
+			sh -c '[ -L "$1" ] && [ ! -e "$1" ]' sh "/lib/modules/$release/build"
+}
+
+# extracts USER: from the file alone
+extracts() {
+	container 0 "$1" "$work/archive.tar.xz:$file" -- sh -c '
+		/opt/kheaders extract --archive "$1" --dest /var/tree &&
+			/opt/kheaders verify --archive "$1" --dest /var/tree &&
+			cp -r /opt/modules /src/modules &&
+			make -C /var/tree M=/src/modules CC=gcc-12 modules' sh "$file" &&
+		says '/var/tree: extracted' && says '/var/tree: is what the archive holds'
+}
+
+# Compared with the file where the tree is the host's, and cannot be written to.
+verifies() {
+	container 0 "$1" "$work/archive.tar.xz:$file" "$work/tree:/tree" -- \
+		/opt/kheaders verify --archive "$file" --dest /tree
+}
+
+without_both() {
+	container 3 "$1" -- /opt/kheaders extract --dest /var/tree &&
+		says "$file: not there, and no module kheaders for this kernel"
+}
+
+# An archive of another kernel than the one that runs is not taken for its own.
+other_kernel() {
+	[ "$release" != "$(uname -r)" ] || return 0
+	container 1 "$1" "$work/archive.tar.xz:$file" -- sh -c '
+		/opt/kheaders extract --dest /var/tree
+		rc=$?
+		ls -A /var
+		exit "$rc"' && says "made for Linux $release, and .* is running" &&
+		! grep -q '^tree' "$tmp/said"
+}
+
+read_only() {
+	container 1 "$1" "$work/archive.tar.xz:$file" "$work/empty.$1:/tree" -- \
+		/opt/kheaders extract --archive "$file" --dest /tree/tree &&
+		says '^kheaders: /tree/tree: cannot be locked: Read-only file system'
+}
+
+# as_user COMMAND...
+as_user() {
+	setpriv --reuid "$user" --regid "$user" --clear-groups "$@"
+}
+
+# Not a container but the host's own folders, where root is nobody: it refuses, and
+# leaves no trace.  As the user that it is outside it may.
+host_folders() {
+	fails_with "kheaders: /: refused: belongs to user $nobody, not to root" \
+		as_user unshare --user --map-root-user "$work/kheaders" extract \
+		--archive "$work/archive.tar.xz" --dest "$work/own/tree" &&
+		[ -z "$(ls -A "$work/own")" ] &&
+		quiet as_user "$work/kheaders" extract --archive "$work/archive.tar.xz" \
+			--dest "$work/own/tree" &&
+		quiet as_user unshare --user --map-root-user "$work/kheaders" verify \
+			--archive "$work/archive.tar.xz" --dest "$work/own/tree"
+}
+
+# What root made stays as it is when somebody in a user namespace wants it made anew.
+nothing_lost() {
+	before=$(find "$work/tree" -printf '%p %i %T@ %s\n' | sort | md5sum)
+	fails_with "kheaders: " as_user unshare --user --map-root-user "$work/kheaders" extract \
+		--force --archive "$work/archive.tar.xz" --dest "$work/tree" &&
+		[ "$before" = "$(find "$work/tree" -printf '%p %i %T@ %s\n' | sort | md5sum)" ]
+}
+
+# Mounted from a kernel, where the file goes when its module does.
+mounted_file='
+file=/sys/kernel/kheaders.tar.xz
+insmod /share/kheaders.ko && : > /tmp/file && mount --bind "$file" /tmp/file || exit 1
+echo "mounted: $(wc -c < /tmp/file)"
+rmmod kheaders && echo "module: gone"
+cat /tmp/file 2>&1
+insmod /share/kheaders.ko && [ -e "$file" ] && cat /tmp/file 2>&1'
+
+module_goes() {
+	mkdir "$tmp/share" && cp "$tmp/ko/kheaders.ko" "$tmp/share" || return 1
+	"$top/vm/run" -k "$kernel" -s "$tmp/share" "$mounted_file" > "$tmp/said" 2>&1
+	says "^mounted: $(stat -c %s "$work/archive.tar.xz")\$" && says '^module: gone' &&
+		[ "$(grep -c 'No such device' "$tmp/said")" -eq 2 ]
+}
+
+both() {
+	"$1" 0 && "$1" "$user"
+}
+
+prepare() {
+	quiet make -s -C "$top/userspace" BUILDDIR="$tmp/build" &&
+		build_module "$tmp/ko" && cp "$tmp/ko/kheaders_data.tar.xz" "$work/archive.tar.xz" &&
+		mkdir "$tmp/at" "$work/empty.0" "$work/empty.$user" "$work/own" &&
+		chown "$user" "$work/empty.$user" "$work/own" &&
+		cp "$tmp/build/kheaders" "$work" && root=$("$top/vm/rootfs" "$series" container)
+}
+
+ktap_print_header
+[ "$(id -u)" -eq 0 ] || ktap_skip_all "needs root"
+need_kernel
+release=$(cat "$kernel/release")
+# in a folder that all can reach and root alone can write to
+work=$(mktemp -d /var/lib/kheaders-test.XXXXXX)
+trap 'rm -rf "$work" "$tmp"' EXIT
+chmod 755 "$work"
+prepare || ktap_exit_fail_msg "nothing to test with"
+ktap_set_plan 13
+ktap_test_result "the container has no modprobe, kmod and xz" no_programs
+ktap_test_result "the host extracts" host_tree
+ktap_test_result "the tree, read-only: builds a module" builds 0
+ktap_test_result "the same where root is a user of the host's" same_module
+ktap_test_result "the build link alone leads nowhere" link_alone
+ktap_test_result "the file, read-only: extracts, verifies, builds" both extracts
+ktap_test_result "the tree is compared with the file" both verifies
+ktap_test_result "neither file nor module" both without_both
+ktap_test_result "another kernel's file is not taken for its own" both other_kernel
+ktap_test_result "a place that is read-only" both read_only
+ktap_test_result "the host's folders in a user namespace" host_folders
+ktap_test_result "a tree of the host's stays as it is" nothing_lost
+ktap_test_result "the file when its module goes" module_goes
+ktap_finished

@@ -1,0 +1,63 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# The Debian packages: they build, lintian has no error to tell, they install, are
+# removed again, and dkms builds the module from theirs.
+
+# shellcheck source=../lib/test.sh
+. "$(dirname "$0")/../lib/test.sh"
+
+package_builds() {
+	mkdir "$tmp/kheaders-0.1" &&
+		( cd "$top" && git ls-files -z | tar -cf - --null -T - ) |
+		tar -xf - -C "$tmp/kheaders-0.1" &&
+		( cd "$tmp/kheaders-0.1" && quiet dpkg-buildpackage -us -uc -d ) &&
+		[ "$(find "$tmp" -maxdepth 1 -name '*.deb' ! -name '*-dbgsym_*' | wc -l)" -eq 2 ]
+}
+
+no_errors() {
+	lintian --allow-root --fail-on error "$tmp"/*.changes > "$tmp/said" 2>&1
+	rc=$?
+	show "$tmp/said"
+	return "$rc"
+}
+
+# In a root file system that goes away: libraries are there by other packages' doing.
+# shellcheck disable=SC2016	# the inner shell expands it
+installs() {
+	root=$("$top/vm/rootfs" "$series" systemd) || return 1
+	quiet "$top/vm/chroot" "$root" sh -c '
+		list() { find /etc /lib /usr /var/cache /var/lib/systemd ! -type d | sort; }
+		list > /tmp/before.$$
+		dpkg -i --force-depends "$1"/kheaders_*.deb || exit 1
+		kheaders --help > /dev/null || exit 1
+		[ -e /etc/systemd/system/multi-user.target.wants/kheaders.service ] || exit 1
+		dpkg --purge kheaders || exit 1
+		list | diff /tmp/before.$$ - | grep -v /var/lib/
+		rc=$?
+		rm /tmp/before.$$
+		[ "$rc" -ne 0 ]' sh "$tmp"
+}
+
+dkms_builds() {
+	mkdir "$tmp/dkms" "$tmp/tree" "$tmp/keys" &&
+		dpkg-deb -x "$tmp"/kheaders-dkms_*.deb "$tmp/dkms" || return 1
+	# shellcheck disable=SC2016	# the inner shell expands it
+	quiet unshare -m sh -c '
+		mount --bind "$1/keys" /var/lib/dkms &&
+		dkms build -m kheaders -v 0.1 -k "$2" --kernelsourcedir "$3" \
+			--sourcetree "$1/dkms/usr/src" --dkmstree "$1/tree"' sh "$tmp" \
+		"$release" "$(realpath "$kernel/kdir")" &&
+		[ -e "$tmp/tree/kheaders/0.1/$release/$(uname -m)/module/kheaders.ko" ]
+}
+
+ktap_print_header
+need_kernel
+release=$(cat "$kernel/release")
+command -v lintian > /dev/null || ktap_exit_fail_msg "no lintian; run 'make deps-all'"
+ktap_set_plan 4
+ktap_test_result "dpkg-buildpackage" package_builds
+ktap_test_result "lintian has no error" no_errors
+ktap_test_result "installed, run, purged without a trace" installs
+ktap_test_result "dkms builds the module" dkms_builds
+ktap_finished

@@ -1,0 +1,186 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# The recipes in Documentation/embedded.md, for Buildroot and Yocto: their commands, taken
+# from there, build module and program for arm64 with what these systems would set, and
+# what they install works in a guest.
+
+# shellcheck source=../lib/test.sh
+. "$(dirname "$0")/../lib/test.sh"
+# shellcheck source=../lib/kernel.sh
+. "$(dirname "$0")/../lib/kernel.sh"
+
+gnu=aarch64-linux-gnu
+
+# Write the files that the document shows into the folder $1: a line that is nothing but
+# a name in backquotes, and behind it the text, indented.
+recipes() {
+	awk -v dir="$1" '
+	/^`[^`]*`:$/ {
+		gsub(/[`:]/, "")
+		file = dir "/" $0
+		system("mkdir -p $(dirname " file ")")
+		next
+	}
+	/^    / && file {
+		printf "%s", blank substr($0, 5) "\n" > file
+		blank = ""
+		next
+	}
+	/^$/ { blank = blank (file ? "\n" : ""); next }
+	{ file = blank = "" }' "$top/Documentation/embedded.md"
+}
+
+# What Buildroot makes of a package, in short: the order of commands and hooks, its
+# variables and what they have in them.
+write_infra() {
+	cat <<- 'END'
+		BR2_EXTERNAL_KHEADERS_PATH := $(CURDIR)
+		TARGET_CONFIGURE_OPTS = CC="$(CC_FOR_TARGET)" CFLAGS="-O2 -g0" LDFLAGS= \
+			PKG_CONFIG=pkg-config PKG_CONFIG_SYSROOT_DIR=$(SYSROOT) \
+			PKG_CONFIG_LIBDIR=$(SYSROOT)/usr/lib/aarch64-linux-gnu/pkgconfig
+		LINUX_MAKE_FLAGS = HOSTCC=gcc ARCH=arm64 INSTALL_MOD_PATH=$(TARGET_DIR) \
+			CROSS_COMPILE=aarch64-linux-gnu-
+		kbuild = $(MAKE) -C $(LINUX_DIR) $(LINUX_MAKE_FLAGS) $(KHEADERS_MODULE_MAKE_OPTS) \
+			PWD=$(@D)/$(d) M=$(@D)/$(d)
+		define sep
+
+
+		endef
+		define kernel-module
+		KHEADERS_DEPENDENCIES += linux
+		endef
+		.RECIPEPREFIX = >
+		define generic-package
+		$$(BUILD)/.stamp_installed:
+		> $$(foreach hook,$$(KHEADERS_PRE_BUILD_HOOKS),$$($$(hook))$$(sep))
+		> $$(KHEADERS_BUILD_CMDS)
+		> $$(foreach d,$$(KHEADERS_MODULE_SUBDIRS),$$(kbuild) modules$$(sep))
+		> $$(KHEADERS_INSTALL_TARGET_CMDS)
+		> $$(foreach d,$$(KHEADERS_MODULE_SUBDIRS),$$(kbuild) modules_install$$(sep))
+		endef
+		include external.mk
+	END
+}
+
+# The sources, as these systems have them in a folder of their own.
+sources() {
+	mkdir -p "$1" && cp -r "$top/Makefile" "$top/COPYING" "$top/kheaders" "$top/scripts" \
+		"$top/userspace" "$1"
+}
+
+buildroot() {
+	sources "$tmp/br/src" && write_infra > "$tmp/recipes/Makefile" &&
+		quiet make -C "$tmp/recipes" "$tmp/br/src/.stamp_installed" BUILD="$tmp/br/src" \
+			LINUX_DIR="$(realpath "$kernel/kdir")" TARGET_DIR="$tmp/br/target" \
+			SYSROOT="$sysroot" CC_FOR_TARGET="$gnu-gcc --sysroot=$sysroot"
+}
+
+# All that has to be chosen is, and no more: what the program is linked with.
+configured() {
+	sed -n 's/^KHEADERS_DEPENDENCIES = host-pkgconf //p' \
+		"$tmp/recipes/package/kheaders/kheaders.mk" | tr ' ' '\n' | sort > "$tmp/depends"
+	sed -n 's/^	select BR2_PACKAGE_//p' "$tmp/recipes/package/kheaders/Config.in" |
+		tr '[:upper:]' '[:lower:]' | sort > "$tmp/selects"
+	sed -n 's/^DEPENDS = "\(.*\)"/\1/p' "$yocto/kheaders_git.bb" | tr ' ' '\n' | sort \
+		> "$tmp/yocto"
+	sed -n 's/^packages := //p' "$top/userspace/Makefile" | tr ' ' '\n' |
+		sed -e s/libkmod/kmod/ -e s/liblzma/xz/ -e s/libzstd/zstd/ -e s/lzo2/lzo/ |
+		sort > "$tmp/linked"
+	for list in depends selects yocto; do
+		quiet diff "$tmp/linked" "$tmp/$list" || return 1
+	done
+}
+
+# value VARIABLE RECIPE: of a recipe of Yocto's
+value() {
+	sed -n "s/^$1 = \"\\(.*\\)\"/\\1/p" "$yocto/$2"
+}
+
+# oe PACKAGE ARGUMENT...: oe_runmake, in B, with what the recipe and Yocto set
+oe() {
+	# shellcheck disable=SC2034	# the recipe's words are made of them
+	S=$tmp/oe/src B=$tmp/oe/$1 STAGING_KERNEL_BUILDDIR=$(realpath "$kernel/kdir") prefix=/usr
+	options=$(eval "echo \"$(value EXTRA_OEMAKE "$1_git.bb")\"")
+	shift
+	mkdir -p "$B" || return 1
+	# shellcheck disable=SC2086	# words
+	( cd "$B" && quiet env PKG_CONFIG_SYSROOT_DIR="$sysroot" ARCH=arm64 \
+		PKG_CONFIG_LIBDIR="$sysroot/usr/lib/$gnu/pkgconfig" CROSS_COMPILE="$gnu-" \
+		CFLAGS="-O2 -pipe" make $options "$@" )
+}
+
+# The program, and the module as module.bbclass has it built and installed.
+yocto() {
+	D=$tmp/oe/image
+	sources "$tmp/oe/src" && export CC="$gnu-gcc --sysroot=$sysroot" &&
+		oe kheaders && oe kheaders install DESTDIR="$D"
+	rc=$?
+	unset CC
+	[ "$rc" -eq 0 ] || return 1
+	set -- CC="$gnu-gcc" LD="$gnu-ld" O="$(realpath "$kernel/kdir")"
+	oe kheaders-module "$@" "$(value MAKE_TARGETS kheaders-module_git.bb)" &&
+		oe kheaders-module "$@" DEPMOD=echo \
+			MODLIB="$D/lib/modules/$(cat "$kernel/release")" \
+			"$(value MODULES_INSTALL_TARGET kheaders-module_git.bb)" &&
+		[ -e "$tmp/oe/kheaders-module/Module.symvers" ]
+}
+
+# COPYING is what the recipes take it for.
+licensed() {
+	sum=$(md5sum < "$top/COPYING")
+	[ "$(grep -l "COPYING;md5=${sum%% *}" "$yocto"/*.bb | wc -l)" -eq 2 ]
+}
+
+# installed FOLDER: the same from both
+installed() {
+	( cd "$1" && find . -type f ! -name 'modules.*' | sort ) > "$tmp/files"
+	for file in ./usr/sbin/kheaders ./etc/init.d/kheaders \
+		    ./usr/lib/systemd/system/kheaders.service ./usr/share/man/man8/kheaders.8 \
+		    "./lib/modules/$(cat "$kernel/release")/updates/kheaders.ko"; do
+		grep -q -x -F "$file" "$tmp/files" && continue
+		ktap_print_msg "$file: not there"
+		show "$tmp/files"
+		return 1
+	done
+}
+
+# Runs in the guest: what was installed, with the libraries of the system root.
+# shellcheck disable=SC2016	# the guest's shell expands it
+works='
+mkdir -p "/lib/modules/$(uname -r)/updates" /var/cache
+cp "/share/target/lib/modules/$(uname -r)/updates/kheaders.ko" "/lib/modules/$(uname -r)/updates"
+depmod
+export LD_LIBRARY_PATH=/share/lib
+/share/target/usr/sbin/kheaders extract && /share/target/usr/sbin/kheaders verify || exit 1
+modinfo -F filename kheaders
+readlink "/lib/modules/$(uname -r)/build"'
+
+# works_there FOLDER
+works_there() {
+	rm -rf "$tmp/share"
+	mkdir -p "$tmp/share" && cp -r "$1" "$tmp/share/target" &&
+		cp -rL "$sysroot/usr/lib/$gnu" "$tmp/share/lib" 2> /dev/null
+	"$top/vm/run" -k "$kernel" -s "$tmp/share" -m 2048 -t 300 "$works" > "$tmp/guest.log" 2>&1 &&
+		show "$tmp/guest.log" && grep -q '/updates/kheaders.ko$' "$tmp/guest.log" &&
+		grep -q '/var/cache/kheaders/.*: is what the archive holds' "$tmp/guest.log" && return
+	show "$tmp/guest.log"
+	return 1
+}
+
+ktap_print_header
+[ "$arch" = arm64 ] || ktap_skip_all "for arm64 only: embedded.sh@6.12/arm64"
+recipes "$tmp/recipes"
+yocto=$tmp/recipes/recipes-kernel/kheaders
+build m || ktap_exit_fail_msg "no kernel to test"
+sysroot=$("$top/vm/rootfs" -a "$arch" 6.1 sysroot) || ktap_exit_fail_msg "no libraries for $arch"
+ktap_set_plan 8
+ktap_test_result "the recipes depend on what the program is linked with" configured
+ktap_test_result "the recipes know the licence" licensed
+ktap_test_result "Buildroot: module and program" buildroot
+ktap_test_result "Buildroot: are installed" installed "$tmp/br/target"
+ktap_test_result "Buildroot: work in the guest" works_there "$tmp/br/target"
+ktap_test_result "Yocto: module and program" yocto
+ktap_test_result "Yocto: are installed" installed "$tmp/oe/image"
+ktap_test_result "Yocto: work in the guest" works_there "$tmp/oe/image"
+ktap_finished

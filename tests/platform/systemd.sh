@@ -1,0 +1,124 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# The unit on a machine with systemd and no kernel headers: extracts at the first boot,
+# does nothing at the second, and extracts anew for another kernel of the same release.
+
+# shellcheck source=../lib/test.sh
+. "$(dirname "$0")/../lib/test.sh"
+
+# guest OPTIONS COMMAND: in $tmp/said what it says
+guest() {
+	# shellcheck disable=SC2086	# words
+	"$top/vm/run" -k "$booted" -s "$tmp/share" -d "$tmp/disk" -w $1 -m 2048 -t 900 "$2" \
+		> "$tmp/said" 2>&1 && return
+	show "$tmp/said"
+	return 1
+}
+
+# shellcheck disable=SC2016	# the guest's shell expands it
+prepare='
+cp -r /share/installed/. /
+release=$(uname -r)
+rm -f "/lib/modules/$release/build" "/lib/modules/$release/source"
+mkdir -p "/lib/modules/$release/updates"
+cp /share/kheaders.ko "/lib/modules/$release/updates"
+depmod && systemctl enable kheaders.service && [ ! -e "/lib/modules/$release/build" ]'
+
+# What a boot leaves: the state of the system, of the unit, of the tree.
+# shellcheck disable=SC2016	# the guest's shell expands it
+look='
+release=$(uname -r)
+tree=/var/cache/kheaders/$release
+echo "system: $(systemctl is-system-running --wait)"
+systemctl --failed --no-legend
+echo "unit: $(systemctl show -P Result kheaders) $(systemctl is-active kheaders)"
+echo "unit took: $(($(systemctl show -P ActiveEnterTimestampMonotonic kheaders) -
+	$(systemctl show -P InactiveExitTimestampMonotonic kheaders))) us"
+echo "link: $(readlink -f "/lib/modules/$release/build")"
+echo "tree: $(stat -c "%i %U %a" "$tree")"
+echo "marker: $(md5sum < "$tree/.kheaders")"
+[ -e /sys/kernel/kheaders.tar.xz ] && echo "module: left loaded"
+began=$(date +%s%N)
+kheaders extract
+echo "nothing to do takes: $((($(date +%s%N) - began) / 1000000)) ms"
+cat "$tree/.kheaders"
+kheaders status || echo "status: $?"
+kheaders verify && echo "verify: ok"'
+
+said() {
+	grep -q -x -e "$1" "$tmp/said" && return
+	show "$tmp/said"
+	return 1
+}
+
+first_boot() {
+	guest -b "$look" && said "system: running" && said "unit: success active" &&
+		said "link: /var/cache/kheaders/$release" && said "verify: ok" &&
+		! grep -q "^module: left" "$tmp/said" &&
+		cp "$tmp/said" "$tmp/first" && grep "took" "$tmp/said" | show
+}
+
+# By the build link alone, on the machine itself, and it loads.
+# shellcheck disable=SC2016	# the guest's shell expands it
+serves_make() {
+	guest -b 'cp -r /share/modules /tmp/m &&
+		make -C "/lib/modules/$(uname -r)/build" M=/tmp/m modules &&
+		insmod /tmp/m/kheaders_test.ko && dmesg | grep "kheaders_test: .* processes"'
+}
+
+second_boot() {
+	guest -b "$look" && said "system: running" && said "unit: success active" || return 1
+	grep -e "took" -e "takes" "$tmp/said" | show
+	grep -e "^tree:" -e "^marker:" "$tmp/first" > "$tmp/then"
+	grep -e "^tree:" -e "^marker:" "$tmp/said" | diff "$tmp/then" -
+}
+
+# The same kernel but for one byte, of its build-id.  It starts uncompressed, by PVH.
+alter_build_id() {
+	mkdir "$tmp/other" && cp -P "$kernel/modules" "$kernel/release" "$kernel/arch" "$tmp/other" &&
+		rm -f "$tmp/other/modules" && ln -s "$(realpath "$kernel/modules")" "$tmp/other/modules" &&
+		"$kernel/source/scripts/extract-vmlinux" "$kernel/vmlinuz" > "$tmp/other/vmlinuz" &&
+		python3 - "$tmp/other/vmlinuz" <<- 'END'
+			import struct, sys
+			name = sys.argv[1]
+			image = bytearray(open(name, "rb").read())
+			at, size, count = struct.unpack_from("<Q", image, 32) + struct.unpack_from("<HH", image, 54)
+			segments = [struct.unpack_from("<IIQQQQ", image, at + i * size) for i in range(count)]
+			start, end = next((s[2], s[2] + s[5]) for s in segments if s[0] == 4)  # PT_NOTE
+			note = bytes.fromhex("04000000 14000000 03000000") + b"GNU\0"
+			image[image.index(note, start, end) + len(note)] ^= 0xff
+			open(name, "wb").write(image)
+		END
+}
+
+other_kernel() {
+	alter_build_id || return 1
+	booted=$tmp/other
+	guest -b "$look" && said "unit: success active" && said "verify: ok" &&
+		said "link: /var/cache/kheaders/$release" || return 1
+	grep "^marker:" "$tmp/said" > "$tmp/now"
+	! grep -q -x -f "$tmp/now" "$tmp/then" && return
+	show "$tmp/said"
+	return 1
+}
+
+ktap_print_header
+need_kernel_source
+release=$(cat "$kernel/release")
+booted=$kernel
+mkdir "$tmp/share"
+build_module "$tmp/build" || ktap_exit_fail_msg "kheaders.ko does not build"
+quiet make -C "$top/userspace" BUILDDIR="$tmp/program" PREFIX=/usr \
+	DESTDIR="$tmp/share/installed" install || ktap_exit_fail_msg "kheaders does not build"
+cp "$tmp/build/kheaders.ko" "$tmp/share"
+cp -r "$top/selftests/test_modules" "$tmp/share/modules"
+disk=$("$top/vm/disk" "$series" systemd) || ktap_exit_fail_msg "no disk with systemd"
+cp --sparse=always "$disk" "$tmp/disk"
+ktap_set_plan 5
+ktap_test_result "installed on a machine without headers" guest "" "$prepare"
+ktap_test_result "the first boot extracts" first_boot
+ktap_test_result "a module is built by the build link, and loads" serves_make
+ktap_test_result "the second boot does nothing" second_boot
+ktap_test_result "another kernel of that release extracts anew" other_kernel
+ktap_finished

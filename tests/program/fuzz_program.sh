@@ -1,0 +1,118 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# The kheaders program on archives and images that nobody would make: what
+# tests/program/fuzz_program.c checks holds for all that libFuzzer comes up with.
+#
+# FUZZ_RUNS is of archives and of images each; compressed data is looked at for half an
+# hour then, whatever the number: to set up a decoder under ASan takes a millisecond.
+# FUZZ_SECONDS is of each of the three.
+
+# shellcheck source=../lib/test.sh
+. "$(dirname "$0")/../lib/test.sh"
+# shellcheck source=../lib/fuzz.sh
+. "$(dirname "$0")/../lib/fuzz.sh"
+
+# read by the functions of fuzz_lib.sh; a tar file of a few members is long
+# shellcheck disable=SC2034
+{
+	longest=16384
+	seconds=${FUZZ_SECONDS:-10}
+}
+
+build_fuzzer() {
+	quiet clang -g -O1 -Wall -Wextra -Werror -std=gnu11 -fsanitize=fuzzer,address,undefined \
+		-fno-sanitize-recover=all -o "$2" "$1/tests/program/fuzz_program.c" \
+		"$1/userspace/lzo.c" -larchive -llzma -lzstd -llzo2
+}
+
+# Archives, good and hostile, as tar files; and images with an archive in them.  Small
+# dictionaries take a seventh of the time.
+seed_all() {
+	python3 "$here/hostile.py" "$tmp/hostile" || return 1
+	for file in "$tmp"/hostile/*; do
+		xz -dc "$file" 2> /dev/null | head -c 12000 > "$tmp/archive/${file##*/}"
+	done
+	printf 'int a;\n' | xz --check=crc32 --lzma2=dict=4KiB > "$tmp/xz"
+	{ printf 'ELF IKHD_ST\0'; cat "$tmp/xz"; printf 'IKHD_ED\0tail'; } > "$tmp/image/elf"
+	for with in gzip bzip2 'xz --check=crc32 --lzma2=dict=4KiB' \
+		'xz --format=lzma --lzma1=dict=4KiB' 'zstd -q' 'lz4 -q -l' lzop; do
+		{ printf 'head'; $with -c < "$tmp/image/elf"; printf tail; } \
+			> "$tmp/packed/$(echo "$with" | cksum | cut -d ' ' -f 1)"
+	done
+}
+
+write_dictionary() {
+	cat > "$tmp/dictionary" <<- 'END'
+		"IKHD_ST\x00"
+		"IKHD_ED\x00"
+		"\xfd7zXZ\x00"
+		"YZ"
+		"\x1f\x8b\x08"
+		"BZh9"
+		"\x5d\x00\x00"
+		"\x28\xb5\x2f\xfd"
+		"\x02\x21\x4c\x18"
+		"\x89LZO\x00\x0d\x0a\x1a\x0a"
+		"ustar\x0000"
+		"ustar  \x00"
+		"../"
+		"./"
+		"0000644\x00"
+		"path="
+		"linkpath="
+		"size="
+		"GNU.sparse.major=1"
+		"GNU.sparse.realsize="
+		"GNU.sparse.map="
+		"SCHILY.realsize="
+		"SCHILY.xattr.a="
+		"././@LongLink"
+	END
+}
+
+# look PART LEAST: nothing is found, in as many inputs at least
+look() {
+	export FUZZ_PART="$1"
+	corpus=$tmp/$1
+	finds_nothing || return 1
+	[ "$executions" -ge "$2" ] && return
+	ktap_print_msg "fewer than $2"
+	return 1
+}
+
+look_packed() {
+	runs=
+	seconds=${FUZZ_SECONDS:-$([ -n "${FUZZ_RUNS:-}" ] && echo 1800 || echo 45)}
+	look packed 5000
+}
+
+# A program that lets a name with ".." pass must be found.
+finds_bug() {
+	rm -rf "$tmp/broken"
+	mkdir "$tmp/broken" && cp -r "$top/tests" "$top/userspace" "$tmp/broken" || return 1
+	sed -i 's/part\[1\] == .\.. *)/0)/' "$tmp/broken/userspace/archive.c"
+	if cmp -s "$top/userspace/archive.c" "$tmp/broken/userspace/archive.c"; then
+		ktap_print_msg "nothing was changed"
+		return 1
+	fi
+	build_fuzzer "$tmp/broken" "$tmp/broken/fuzz" || return 1
+	export FUZZ_PART=archive
+	corpus=$tmp/archive
+	! fuzz "$tmp/broken/fuzz" -max_total_time=30 &&
+		grep -q -F '!strstr(name, "/../")' "$tmp/log" && return
+	show_finding
+	return 1
+}
+
+ktap_print_header
+mkdir "$tmp/archive" "$tmp/image" "$tmp/packed"
+seed_all || ktap_exit_fail_msg "no seeds"
+write_dictionary
+ktap_set_plan 5
+ktap_test_result "the target compiles" build_fuzzer "$top" "$tmp/fuzz"
+ktap_test_result "nothing is found in archives" look archive "$least"
+ktap_test_result "nothing is found in images" look image "$least"
+ktap_test_result "nothing is found in compressed data" look_packed
+ktap_test_result "a name that leads out is found" finds_bug
+ktap_finished

@@ -1,0 +1,120 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# The guest's power goes while the program extracts: afterwards the tree is complete or
+# not there, and the next run leaves nothing of the one before.
+#
+# Environment:
+#   KHEADERS_CUTS   how often; 50 if not set
+
+# shellcheck source=../lib/test.sh
+. "$(dirname "$0")/../lib/test.sh"
+
+cuts=${KHEADERS_CUTS:-50}
+
+# What a boot finds, then an extraction that the host may cut short.  Every other time
+# there is a tree already.
+# shellcheck disable=SC2016	# the guest's shell expands it
+guest='
+place=/var/cache/kheaders
+tree=$place/$(uname -r)
+kheaders() {
+	/share/kheaders "$@" --archive /share/archive.tar.xz --dest "$tree"
+}
+if [ ! -e "$tree" ]; then
+	echo "found: absent"
+elif kheaders verify; then
+	echo "found: complete"
+else
+	echo "found: PARTIAL"
+fi
+mkdir -p "$place"
+case $KHEADERS_CUT in
+*[02468]) rm -rf "$tree" ;;
+last) ;;
+*) [ -e "$tree" ] || kheaders extract --quiet --no-link ;;
+esac
+sync
+echo "go"
+kheaders extract --quiet --no-link --force
+echo "extracted: $?"
+[ "$KHEADERS_CUT" = last ] || sleep 60
+echo "left: $(ls -A "$place" | tr "\n" " ")"
+kheaders verify && echo "last: complete"'
+
+# Start the guest, and kill it SECONDS after it began to extract.
+cut_after() {
+	: > "$tmp/said"
+	TMPDIR=$tmp/run setsid "$top/vm/run" -k "$kernel" -s "$tmp/share" -d "$tmp/disk" -w \
+		-m 1024 -t 300 "KHEADERS_CUT=$2; $guest" > "$tmp/said" 2>&1 &
+	pid=$!
+	waited=0
+	until grep -q '^go' "$tmp/said"; do
+		sleep 0.2
+		waited=$((waited + 1))
+		if [ "$waited" -ge 900 ] || ! kill -0 "$pid" 2> /dev/null; then
+			show "$tmp/said"
+			return 1
+		fi
+	done
+	sleep "$1"
+	kill -9 "-$pid"
+	wait "$pid" 2> /dev/null
+	sed -n 's/^found: //p' "$tmp/said" >> "$tmp/found"
+	grep -q '^extracted' "$tmp/said" && echo late >> "$tmp/late"
+	return 0
+}
+
+cut_all() {
+	: > "$tmp/found"
+	for i in $(seq "$cuts"); do
+		cut_after "$(awk -v i="$i" -v n="$cuts" -v s="$seconds" 'BEGIN { print s * i / n }')" \
+			"$i" || return 1
+	done
+}
+
+# How long an extraction takes there, to cut within it.
+# shellcheck disable=SC2016	# the guest's shell expands it
+measure() {
+	"$top/vm/run" -k "$kernel" -s "$tmp/share" -d "$disk" -m 1024 -t 300 '
+		began=$(date +%s%N)
+		/share/kheaders extract --quiet --no-link --archive /share/archive.tar.xz || exit 1
+		echo "took $((($(date +%s%N) - began) / 1000000))"' > "$tmp/said" 2>&1 || {
+		show "$tmp/said"
+		return 1
+	}
+	seconds=$(awk '$1 == "took" { print $2 / 1000 }' "$tmp/said")
+}
+
+never_partial() {
+	ktap_print_msg "$(sort "$tmp/found" | uniq -c | tr -s ' \n' ' '), $(
+		wc -l < "$tmp/late") cut after the end, $seconds seconds an extraction"
+	[ "$(wc -l < "$tmp/found")" -eq "$cuts" ] && ! grep PARTIAL "$tmp/found"
+}
+
+recovers() {
+	"$top/vm/run" -k "$kernel" -s "$tmp/share" -d "$tmp/disk" -w -m 1024 -t 300 \
+		"KHEADERS_CUT=last; $guest" > "$tmp/said" 2>&1
+	grep -q '^last: complete' "$tmp/said" && grep -q -x "left: .kheaders-lock [^ ]* " "$tmp/said" && return
+	show "$tmp/said"
+	return 1
+}
+
+ktap_print_header
+need_kernel
+mkdir "$tmp/share" "$tmp/run"
+: > "$tmp/late"
+quiet make -C "$top/userspace" BUILDDIR="$tmp/program" ||
+	ktap_exit_fail_msg "kheaders does not build"
+build_strip_comments
+quiet "$top/scripts/pack_headers.sh" -b "$kernel/kdir" -c headers -o "$tmp/share/archive.tar.xz" ||
+	ktap_exit_fail_msg "no archive"
+cp "$tmp/program/kheaders" "$tmp/share"
+disk=$("$top/vm/disk" "$series" systemd) || ktap_exit_fail_msg "no disk"
+cp --sparse=always "$disk" "$tmp/disk"
+measure || ktap_exit_fail_msg "no extraction in the guest"
+ktap_set_plan 3
+ktap_test_result "$cuts times the power goes" cut_all
+ktap_test_result "never a part of a tree" never_partial
+ktap_test_result "the next run leaves nothing behind" recovers
+ktap_finished

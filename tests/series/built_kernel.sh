@@ -1,0 +1,156 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# A kernel with the patch series: built as a module and built in, with what a build
+# must do and not do, booted, and a module from its archive loaded.
+#
+# Environment:
+#   KHEADERS_RECORD  if set, measure and keep the figures in Documentation/kernels.md
+
+# shellcheck source=../lib/test.sh
+. "$(dirname "$0")/../lib/test.sh"
+# shellcheck source=../lib/kernel.sh
+. "$(dirname "$0")/../lib/kernel.sh"
+
+nothing_to_do() {
+	before=$(stamps)
+	again || { show "$tmp/said"; return 1; }
+	[ "$before" = "$(stamps)" ] && ! grep -e ' kernel/kheaders' -e PACK "$tmp/said"
+}
+
+# What the archive holds, but for the number of the link, which 5.10 has in there.
+contents() {
+	tar -xOf "$archive" --exclude=./include/generated/compile.h | sha256sum
+}
+
+# A header that no object includes makes a new archive, and nothing else.
+header_repacks() {
+	before=$(contents)
+	echo "#define KHEADERS_PROBE 1" > "$probe"
+	again && [ "$before" != "$(contents)" ] && in_image &&
+		tar -xOf "$archive" ./include/uapi/linux/kheaders_probe.h | grep -q PROBE &&
+		! grep -E '^  (CC|AS|HOSTCC)  ' "$tmp/said" | grep -v -e init/version -e '\.tmp_vmlinux' \
+			-e 'kheaders/kheaders_data.o' -e 'vmlinux\.export' -e ' arch/[^/]*/boot/'
+	rc=$?
+	rm "$probe"
+	[ "$rc" -eq 0 ] || show "$tmp/said"
+	again && [ "$before" = "$(contents)" ] && in_image && return "$rc"
+}
+
+# A program that fails stops the build with a message, and the next one recovers.
+packer_fails() {
+	echo "#define KHEADERS_PROBE 2" > "$probe"
+	before=$(sha256sum < "$archive")
+	again XZ=false
+	rc=$?
+	grep -q 'pack_headers: xz: failed with status 1' "$tmp/said" || rc=0
+	[ "$before" = "$(sha256sum < "$archive")" ] || rc=0
+	[ "$rc" -ne 0 ] || show "$tmp/said"
+	rm "$probe"
+	[ "$rc" -ne 0 ] && again && in_image
+}
+
+has_versions() {
+	# shellcheck disable=SC2016	# they are awk's
+	[ "$(count_symvers '$3 == "vmlinux" && $1 !~ /^0x0*$/')" -gt 500 ]
+}
+
+# seconds COMMAND...
+seconds() {
+	/usr/bin/time -o "$tmp/time" -f %e "$@" > /dev/null 2>&1
+	cat "$tmp/time"
+}
+
+# Seconds of a build with nothing to do, the best of ten.
+idle() {
+	make="$(vm_make) -j2"
+	for _ in 1 2 3 4 5 6 7 8 9 10; do
+		# shellcheck disable=SC2086	# words
+		seconds $make
+	done | sort -n | head -n 1
+}
+
+# difference WITH WITHOUT DIGITS
+difference() {
+	awk -v with="$1" -v without="$2" -v digits="$3" \
+		'BEGIN { printf "%.*f", digits, with - without }'
+}
+
+# What the archive adds to a build: to make it, and to link it.
+added() {
+	make="$(vm_make) -j2"
+	[ "$mode" = m ] || rm -f "$(image)" "$(image).unstripped"
+	# shellcheck disable=SC2086	# words
+	without=$(seconds $make)
+	rm -f "$obj"/kernel/kheaders/kheaders_data.*
+	# shellcheck disable=SC2086
+	with=$(seconds $make)
+	difference "$with" "$without" 1
+}
+
+# Put this kernel's row into the table in place of an older one.
+record() {
+	[ -n "${KHEADERS_RECORD:-}" ] && [ "$good" -gt 0 ] && [ "$good" -eq "$total" ] || return 0
+	# shellcheck disable=SC2016	# they are awk's
+	row=$(printf '| %s | %s | %s | %d of %d | %d | %d | %d | %d | %s | %s | %s |' \
+		"$(sed 's/-.*//' "$kernel/release")" "$arch" "$mode" "$good" "$total" \
+		"$(wc -c < "$archive")" "$(count_symvers '$3 == "vmlinux"')" \
+		"$(count_symvers '$3 != "vmlinux"')" \
+		$(($(stat -c %s "$(real_vmlinux)") - $(cat "$tmp/vmlinux.n"))) \
+		"$(cat "$tmp/seconds.n")" "$(added)" \
+		"$(difference "$(idle)" "$(cat "$tmp/idle.n")" 2)")
+	table=$top/Documentation/kernels.md
+	# 7.2.13, say, is of the line 7.x
+	of=$(echo "$series" | sed 's/x$/[0-9]*/')
+	grep -v "^| $of\.[0-9]* | $arch | $mode |" "$table" > "$tmp/table"
+	# point releases are in no other table
+	{ sed '/^| [0-9]*\.[0-9]*\.[0-9]/,$d' "$tmp/table"
+	  { grep '^| [0-9]*\.[0-9]*\.[0-9]' "$tmp/table"; echo "$row"; } | sort -V; } > "$table"
+}
+
+real_vmlinux() {
+	realpath "$kernel/vmlinuz"
+}
+
+measure_without() {
+	rm -rf "$(vm_make | sed 's/.*O=\([^ ]*\).*/\1/')"
+	build n || return 1
+	cp "$kernel/seconds" "$tmp/seconds.n"
+	idle > "$tmp/idle.n"
+	stat -c %s "$(real_vmlinux)" > "$tmp/vmlinux.n"
+}
+
+check() {
+	ktap_test_result "$series/$arch =$mode: $1" "$2"
+}
+
+check_mode() {
+	check "it builds and says nothing" build_mode
+	check "the archive is in the image" in_image
+	check "it has the kernel's symbol versions" has_versions
+	check "a build with nothing to do does nothing" nothing_to_do
+	check "a new header repacks, and no more" header_repacks
+	check "a packer that fails fails the build" packer_fails
+	prepare_guest || ktap_exit_fail_msg "nothing to test with"
+	check "the selftests pass in the guest" boot
+	check "a module with a wrong version is refused" refused
+	ktap_print_msg "$good of $total selftests, archive of $(wc -c < "$archive") bytes"
+	record
+}
+
+build_mode() {
+	build "$mode"
+}
+
+ktap_print_header
+# a header that no kernel has; it must not stay in the patched source
+probe=$cache/$series.patched/include/uapi/linux/kheaders_probe.h
+rm -f "$probe"
+trap 'rm -rf "$tmp" "$probe"' EXIT
+ktap_set_plan 16
+mode=n
+[ -z "${KHEADERS_RECORD:-}" ] || measure_without || ktap_exit_fail_msg "does not build without"
+for mode in m y; do
+	check_mode
+done
+ktap_finished

@@ -1,0 +1,90 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# Kernels with the patch series and options that make building modules harder: in each
+# the selftests pass, among them the module from the archive, and a wrong symbol
+# version is refused.
+
+# shellcheck source=../lib/test.sh
+. "$(dirname "$0")/../lib/test.sh"
+# shellcheck source=../lib/kernel.sh
+. "$(dirname "$0")/../lib/kernel.sh"
+
+case $series in
+6.1) variants="randstruct sig btf trim" ;;
+6.12) variants=clang ;;
+*) ktap_skip_all "no variants of Linux $series; 6.1 and 6.12 have some" ;;
+esac
+
+check() {
+	ktap_test_result "$series/$arch $variant: $1" "$2"
+}
+
+# The seed is there where the kernel asks for it, and for root alone.
+seed_for_root() {
+	grep -q -x 'mode: 0400' "$tmp/guest.log" && tar -tf "$archive" > "$tmp/names" &&
+		grep -q randomize_layout_plugin.so "$tmp/names" &&
+		grep -q basic/randstruct.seed "$tmp/names"
+}
+
+# Without the option there is none, in no form.
+no_seed() {
+	rm -rf "$tmp/conf"
+	mkdir "$tmp/conf" && cp -rs "$obj/." "$tmp/conf" &&
+		rm "$tmp/conf/include/config/auto.conf" &&
+		grep -v KHEADERS_RANDSTRUCT "$obj/include/config/auto.conf" \
+			> "$tmp/conf/include/config/auto.conf" &&
+		"$top/scripts/pack_headers.sh" -s "$kernel/source" -b "$tmp/conf" -l > "$tmp/list" &&
+		grep -q autoconf.h "$tmp/list" && ! grep -e 'randstruct\.seed' -e randomize_layout_ "$tmp/list"
+}
+
+no_key() {
+	[ -e "$obj/certs/signing_key.pem" ] && tar -tf "$archive" > "$tmp/names" &&
+		! grep -e '\.pem$' -e '\.x509$' -e certs/ "$tmp/names" &&
+		! tar -xOf "$archive" | grep -a -e 'PRIVATE KEY''-----'
+}
+
+# A kernel that wants signatures takes its own kheaders.ko, and no other module.
+sig_enforced() {
+	"$top/vm/run" -k "$kernel" -s "$tmp/share" -a module.sig_enforce=1 '
+		insmod /share/kheaders.ko && [ -e /sys/kernel/kheaders.tar.xz ] &&
+		echo "kheaders: loaded"
+		insmod /share/test_modules/kheaders_test.ko 2>&1' > "$tmp/guest.log" 2>&1
+	grep -q '^kheaders: loaded' "$tmp/guest.log" &&
+		grep -q -e 'Key was rejected' -e 'Required key not available' "$tmp/guest.log" && return
+	show "$tmp/guest.log"
+	return 1
+}
+
+check_variant() {
+	build_variant || ktap_exit_fail_msg "$variant does not build"
+	prepare_guest || ktap_exit_fail_msg "nothing to test with"
+	check "the selftests pass in the guest" boot
+	check "a module with a wrong version is refused" refused
+	case $variant in
+	randstruct)
+		check "the seed is for root alone" seed_for_root
+		check "without the option there is no seed" no_seed
+		;;
+	sig)
+		check "no key in the archive" no_key
+		check "where signatures are enforced the refusal is the right one" sig_enforced
+		;;
+	esac
+	ktap_print_msg "$variant: $good of $total selftests, archive of $(wc -c < "$archive") bytes"
+}
+
+build_variant() {
+	quiet build m
+}
+
+refuse="${refuse%exit*}stat -c 'mode: 0%a' /sys/kernel/kheaders.tar.xz
+exit \$rc"
+ktap_print_header
+# shellcheck disable=SC2086	# words
+set -- $variants
+ktap_set_plan $(($# * 2 + ($# > 1 ? 4 : 0)))
+for variant; do
+	check_variant
+done
+ktap_finished
