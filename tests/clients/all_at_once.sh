@@ -76,12 +76,12 @@ need_kernel
 minutes=${KHEADERS_MINUTES:-30}
 mkdir "$tmp/share"
 disk=$("$top/vm/disk" "$series" clients) || ktap_exit_fail_msg "no disk with clients"
-build_module "$tmp/build" || ktap_exit_fail_msg "kheaders.ko does not build"
+share_build || ktap_exit_fail_msg "kheaders.ko does not build"
 quiet make -C "$top/userspace" BUILDDIR="$tmp/program" ||
 	ktap_exit_fail_msg "kheaders does not build"
-cp "$tmp/build/kheaders.ko" "$tmp/program/kheaders" "$here/all_at_once_guest" \
+cp "$built/kheaders.ko" "$tmp/program/kheaders" "$here/all_at_once_guest" \
 	"$here/all_at_once_count.py" "$here/all_at_once_struct.bt" "$tmp/share"
-cp "$tmp/build/kheaders_data.tar.xz" "$tmp/share/archive.tar.xz"
+cp "$built/kheaders_data.tar.xz" "$tmp/share/archive.tar.xz"
 "$top/vm/run" -k "$kernel" -d "$disk" -s "$tmp/share" -m 3072 -t $((minutes * 90 + 1800)) \
 	"/share/mixed_guest $minutes" > "$tmp/guest.log" 2> "$tmp/run.log"
 rc=$?

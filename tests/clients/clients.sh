@@ -31,10 +31,10 @@ ktap_print_header
 need_kernel
 mkdir "$tmp/share"
 disk=$("$top/vm/disk" "$series" clients) || ktap_exit_fail_msg "no disk with clients"
-build_module "$tmp/build" || ktap_exit_fail_msg "kheaders.ko does not build"
+share_build || ktap_exit_fail_msg "kheaders.ko does not build"
 quiet make -C "$top/userspace" BUILDDIR="$tmp/program" ||
 	ktap_exit_fail_msg "kheaders does not build"
-cp "$tmp/build/kheaders.ko" "$tmp/program/kheaders" "$here/clients_guest" "$tmp/share"
+cp "$built/kheaders.ko" "$tmp/program/kheaders" "$here/clients_guest" "$tmp/share"
 "$top/vm/run" -k "$kernel" -d "$disk" -s "$tmp/share" -m 3072 -t 3000 \
 	/share/clients_guest > "$tmp/guest.log" 2>&1
 rc=$?

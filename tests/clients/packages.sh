@@ -32,7 +32,7 @@ build_all() {
 builds() {
 	base=$tmp/archive/usr/src
 	mkdir -p "$base/linux-headers-$release" &&
-		tar -xf "$tmp/archive.tar.xz" -C "$base/linux-headers-$release" || return 1
+		tar -xf "$archive" -C "$base/linux-headers-$release" || return 1
 	# from 6.12 on Debian's headers have the kernel's BTF there, which the running kernel
 	# has in /sys/kernel/btf
 	[ ! -e "$kernel/kdir/vmlinux" ] ||
@@ -173,8 +173,7 @@ wanted=${KHEADERS_PACKAGES:-acpi-call dm-writeboost v4l2loopback}
 [ "$wanted" != all ] || wanted=
 release=$(cat "$kernel/release")
 root=$("$top/vm/rootfs" "$series" dkms) || ktap_exit_fail_msg "no packages to build"
-build_strip_comments
-quiet "$top/scripts/pack_headers.sh" -b "$kernel/kdir" -o "$tmp/archive.tar.xz" ||
+share_archive ||
 	ktap_exit_fail_msg "no archive to test"
 mkdir "$tmp/share" "$tmp/from_headers" "$tmp/from_archive"
 ktap_set_plan 4

@@ -21,7 +21,7 @@ go_reader() {
 		GOCACHE="$tmp/go" quiet go build -o "$tmp/share/reader" "$here/reader.go" ) ||
 		return 1
 	code=$(sed -n 's/^#define LINUX_VERSION_CODE *//p' \
-		"$tmp/tree/include/generated/uapi/linux/version.h")
+		"$built/tree/include/generated/uapi/linux/version.h")
 	"$top/vm/run" -k "$kernel" -s "$tmp/share" -m 2048 -t 300 '
 		mkdir -p "/lib/modules/$(uname -r)/updates" &&
 		cp /share/kheaders.ko "/lib/modules/$(uname -r)/updates" && depmod || exit 1
@@ -42,7 +42,7 @@ busybox_reader() {
 
 python_reader() {
 	mkdir "$tmp/python" &&
-		python3 - "$tmp/archive.tar.xz" "$tmp/python" <<- 'END' && diff -r "$tmp/tree" "$tmp/python"
+		python3 - "$archive" "$tmp/python" <<- 'END' && diff -r "$built/tree" "$tmp/python"
 			import sys, tarfile
 			with tarfile.open(sys.argv[1]) as archive:
 			    archive.extractall(sys.argv[2])
@@ -55,8 +55,8 @@ kernel_xz() {
 		cp "$kernel/source/include/linux/xz.h" "$tmp/xz" &&
 		quiet gcc -O2 -Wall -DXZ_KERNEL_MAIN -I "$tmp/xz" -I "$kernel/source/lib/xz" \
 			-o "$tmp/xz/xz" "$here/xz_kernel.c" || return 1
-	xz -dc "$tmp/archive.tar.xz" > "$tmp/tar" &&
-		"$tmp/xz/xz" < "$tmp/archive.tar.xz" | cmp - "$tmp/tar" &&
+	xz -dc "$archive" > "$tmp/tar" &&
+		"$tmp/xz/xz" < "$archive" | cmp - "$tmp/tar" &&
 		! head -c 1000000 "$tmp/tar" | xz --check=crc64 | "$tmp/xz/xz" > /dev/null 2>&1
 }
 
@@ -82,7 +82,7 @@ tarfile.open(sys.argv[1]).extractall(sys.argv[2])" "$archive" "$3/tree"
 		make -s -j2 -C "$3/tree" olddefconfig modules_prepare
 		overlay "$@"
 		make -s -C "$3/tree" M="$4" modules
-	' sh "$(realpath "$kernel/source")" "$tmp/archive.tar.xz" "$tmp/overlay" \
+	' sh "$(realpath "$kernel/source")" "$archive" "$tmp/overlay" \
 		"$tmp/lisa/modules" && [ -e "$tmp/lisa/modules/kheaders_test.ko" ]
 }
 
@@ -95,11 +95,10 @@ lisa_loads() {
 
 ktap_print_header
 need_kernel_source
-mkdir "$tmp/share" "$tmp/tree" "$tmp/overlay"
-build_module "$tmp/build" || ktap_exit_fail_msg "kheaders.ko does not build"
-cp "$tmp/build/kheaders.ko" "$tmp/share"
-cp "$tmp/build/kheaders_data.tar.xz" "$tmp/archive.tar.xz"
-tar -xf "$tmp/archive.tar.xz" -C "$tmp/tree"
+mkdir "$tmp/share" "$tmp/overlay"
+share_build || ktap_exit_fail_msg "kheaders.ko does not build"
+cp "$built/kheaders.ko" "$tmp/share"
+archive=$built/kheaders_data.tar.xz
 ktap_set_plan 6
 ktap_test_result "$series: an agent in Go" go_reader
 ktap_test_result "$series: busybox" busybox_reader

@@ -52,10 +52,9 @@ need_kernel
 mkdir "$tmp/share" "$tmp/tree"
 root=$("$top/vm/rootfs" 6.12 systemtap) || ktap_exit_fail_msg "no SystemTap"
 disk=$("$top/vm/disk" 6.12 systemtap) || ktap_exit_fail_msg "no disk with SystemTap"
-build_strip_comments
-quiet "$top/scripts/pack_headers.sh" -b "$kernel/kdir" -o "$tmp/archive.tar.xz" ||
+share_archive ||
 	ktap_exit_fail_msg "no archive"
-tar -xf "$tmp/archive.tar.xz" -C "$tmp/tree"
+tar -xf "$archive" -C "$tmp/tree"
 ktap_set_plan 2
 ktap_test_result "$series: stap -r TREE -p4" compiles
 ktap_test_result "$series: staprun" runs

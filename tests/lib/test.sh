@@ -37,6 +37,11 @@ need_kernel_source() {
 		ktap_exit_fail_msg "no kernel source to test with"
 }
 
+# whole: prove everything, as "make check-all" does, rather than take samples
+whole() {
+	[ -n "${KHEADERS_WHOLE:-}" ]
+}
+
 # Print FILE as comments of the test's output: "why" it failed.
 show() {
 	sed 's/^/# /' "$@"
@@ -62,6 +67,54 @@ fails_with() {
 	ktap_print_msg "does not say \"$want\": $*"
 	show "$tmp/said"
 	return 1
+}
+
+# What archives and modules are made of besides the kernel: the project's own files.
+project_sum() {
+	( cd "$top" && find scripts kheaders selftests/test_modules Makefile -type f \
+		-exec sha256sum {} + | sort | sha256sum | cut -c 1-12 )
+}
+
+# share NAME COMMAND...: set $shared to a directory of the cache that "COMMAND DIR" has
+# filled, by this test or an earlier one, for this kernel and these files of the project
+share() {
+	shared=$cache/shared/$1-$series-$arch-$(sed 1q "$kernel/release")-$(project_sum)
+	shift
+	mkdir -p "$cache/shared"
+	exec 6> "$shared.lock"
+	flock 6
+	if [ ! -e "$shared" ]; then
+		rm -rf "$shared.new"
+		mkdir "$shared.new"
+		"$@" "$shared.new" || return 1
+		mv "$shared.new" "$shared"
+	fi
+	touch "$shared"
+	exec 6>&-
+}
+
+# Set $archive to the full archive of $kernel.
+# shellcheck disable=SC2034	# for the tests
+share_archive() {
+	share archive pack_into && archive=$shared/kheaders_data.tar.xz
+}
+
+pack_into() {
+	build_strip_comments
+	quiet "$top/scripts/pack_headers.sh" -b "$kernel/kdir" -o "$1/kheaders_data.tar.xz"
+}
+
+# Set $built to a directory with kheaders.ko for $kernel, its archive, the tree
+# extracted from it, and the modules of the selftests built from that tree.
+share_build() {
+	share build build_into && built=$shared
+}
+
+build_into() {
+	build_module "$tmp/shared" && build_test_modules "$tmp/shared" &&
+		cp -a "$tmp/shared/kheaders.ko" "$tmp/shared/kheaders_data.tar.xz" \
+			"$tmp/shared/tree" "$tmp/shared/test_modules" "$1" &&
+		rm -r "$tmp/shared"
 }
 
 build_strip_comments() {
@@ -106,9 +159,15 @@ make_objects() {
 	chmod +x "$1/scripts/basic/fixdep" "$1/scripts/mod/modpost"
 }
 
+# Pack from here on by an xz that is quick: for tests in which size means nothing.
+pack_quickly() {
+	XZ=$top/tests/lib/xz_quick
+	export XZ
+}
+
 # kmake ARGUMENT...: make, with the compiler of the kernel that is tested
 kmake() {
-	"$top/vm/with-toolchain" "$series" make -s "$@"
+	"$top/vm/with-toolchain" "$series" make -s ${XZ:+XZ="$XZ"} "$@"
 }
 
 # Build kheaders.ko for $kernel into the folder $1; more arguments go to make.
@@ -143,13 +202,12 @@ install_selftests() {
 			CFLAGS="-O2 -Wall -Werror" install
 }
 
-# Fill the folder $2, which the guest will share, with what the selftests want:
-# the module and archive from the build folder $1, modules made from it.
+# Fill the directory $1, which the guest shares, with what the selftests want: the
+# module, and modules made from its archive, of $built.
 fill_share() {
-	mkdir -p "$2" &&
-		install_selftests "$2/kselftest" &&
-		build_test_modules "$1" &&
-		cp -r "$1/kheaders.ko" "$1/test_modules" "$2"
+	mkdir -p "$1" &&
+		install_selftests "$1/kselftest" &&
+		cp -r "$built/kheaders.ko" "$built/test_modules" "$1"
 }
 
 # What the guest does: install the module and run the selftests.

@@ -94,13 +94,17 @@ ktap_print_header
 need_kernel_source
 build_strip_comments
 share=$tmp/share
-build_module "$tmp/build" || ktap_exit_fail_msg "kheaders.ko does not build"
-fill_share "$tmp/build" "$share" || ktap_exit_fail_msg "selftests do not build"
+share_build || ktap_exit_fail_msg "kheaders.ko does not build"
+fill_share "$share" || ktap_exit_fail_msg "selftests do not build"
 "$top/vm/mkinitramfs" "$kernel" "$tmp/initramfs" ||
 	ktap_exit_fail_msg "no initramfs"
+pack_quickly
+build_module "$tmp/build" || ktap_exit_fail_msg "kheaders.ko does not build"
 good=$tmp/good.tar.xz
 cp "$tmp/build/kheaders_data.tar.xz" "$good"
-ktap_set_plan 24
+plan=20
+! whole || plan=24
+ktap_set_plan "$plan"
 
 ktap_test_result "a guest that passes" verdict 0 '^fine$' 'echo fine'
 ktap_test_result "a guest that fails" verdict 7 '^bad$' 'echo bad; exit 7'
@@ -130,19 +134,24 @@ ktap_test_result "a test that dies" \
 ktap_test_result "a test that says nothing" counts "0 passed, 1 failed, 0 skipped" ':'
 
 ktap_test_result "no module: skipped, not passed" absent_is_skipped
-ktap_test_result "a truncated archive" archive_turns_red "cat | tar -xJ" "$truncated"
-ktap_test_result "a flipped byte in the archive" archive_turns_red "cat | tar -xJ" "$flipped"
+if whole; then
+	ktap_test_result "a truncated archive" archive_turns_red "cat | tar -xJ" "$truncated"
+	ktap_test_result "a flipped byte in the archive" archive_turns_red "cat | tar -xJ" "$flipped"
+fi
 ktap_test_result "a header dropped from the archive" \
 	archive_turns_red "those that were packed" "$dropped"
 # shellcheck disable=SC2016	# sed's last line
 ktap_test_result "a header dropped by the packer" turns_red pack.sh "has every header" \
 	scripts/kheaders.list '$s,$,\nheaders src never include/linux/wwan.h,'
-ktap_test_result "a packer that fails with status 0" turns_red pack_faults.sh "fails" \
-	scripts/pack_headers.sh 's/^	exit 1$/	exit 0/'
+if whole; then
+	ktap_test_result "a module that talks" turns_red guest.sh "nothing in the kernel log" \
+		kheaders/kheaders_sysfs.c \
+		's/^	kheaders_attr.private = .*/&\n	pr_info("hello\\n");/'
+	ktap_test_result "a packer that fails with status 0" turns_red pack_faults.sh "fails" \
+		scripts/pack_headers.sh 's/^	exit 1$/	exit 0/'
+fi
 ktap_test_result "a read that is off by one" turns_red guest.sh "is_xz" \
 	kheaders/kheaders_sysfs.c 's/attr->private + off,/attr->private + off + 1,/'
-ktap_test_result "a module that talks" turns_red guest.sh "nothing in the kernel log" \
-	kheaders/kheaders_sysfs.c 's/^	kheaders_attr.private = .*/&\n	pr_info("hello\\n");/'
 ktap_test_result "a stripper that loses lines" turns_red strip.sh "lines stay" \
 	scripts/strip_comments.c 's/^	s->breaks++;$/	s->breaks = 1;/'
 ktap_finished

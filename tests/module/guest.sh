@@ -38,9 +38,9 @@ build_static() {
 ktap_print_header
 need_kernel_source
 share=$tmp/share
-build_module "$tmp/build" || ktap_exit_fail_msg "kheaders.ko does not build"
-fill_share "$tmp/build" "$share" || ktap_exit_fail_msg "selftests do not build"
-sum=$(sha256sum < "$tmp/build/kheaders_data.tar.xz")
+share_build || ktap_exit_fail_msg "kheaders.ko does not build"
+fill_share "$share" || ktap_exit_fail_msg "selftests do not build"
+sum=$(sha256sum < "$built/kheaders_data.tar.xz")
 build_static || ktap_exit_fail_msg "the static program does not build"
 run_guest_selftests "$share" "${sum%% *}" "$program" > "$tmp/guest.log" 2> "$tmp/run.log"
 rc=$?

@@ -169,6 +169,7 @@ tree_is_clean() {
 
 ktap_print_header
 need_kernel
+pack_quickly
 [ ! -e "$top/.git" ] || status=$(git -C "$top" status --porcelain --ignored)
 ktap_set_plan 19
 ktap_test_result "make alone prints help" help_is_default

@@ -110,10 +110,9 @@ loads() {
 ktap_print_header
 need_kernel
 common=$(sed -n 's,^include \(.*\)/Makefile$,\1,p' "$kernel/kdir/Makefile")
-build_strip_comments
-quiet "$top/scripts/pack_headers.sh" -b "$kernel/kdir" -o "$tmp/archive.tar.xz" ||
+share_archive ||
 	ktap_exit_fail_msg "no archive to test"
-mkdir "$tmp/tree" && tar -xf "$tmp/archive.tar.xz" -C "$tmp/tree"
+mkdir "$tmp/tree" && tar -xf "$archive" -C "$tmp/tree"
 ktap_set_plan 8
 ktap_test_result "$series: the modules build from the full headers" quietly "$kernel/kdir" headers
 ktap_test_result "$series: they build from the archive" quietly "$tmp/tree" archive

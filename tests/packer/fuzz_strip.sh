@@ -10,7 +10,7 @@
 . "$(dirname "$0")/../lib/fuzz.sh"
 
 # shellcheck disable=SC2034	# for fuzz_lib.sh
-seconds=${FUZZ_SECONDS:-90}
+seconds=${FUZZ_SECONDS:-$(whole && echo 90 || echo 30)}
 
 # build_target TREE OUT FLAG...
 build_target() {

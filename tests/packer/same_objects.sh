@@ -144,10 +144,9 @@ esac
 headers=${KHEADERS_OBJECTS:-300}
 drivers=400
 [ "$headers" = all ] || drivers=$((headers / 6 + 1))
-build_strip_comments
-quiet "$top/scripts/pack_headers.sh" -b "$kernel/kdir" -o "$tmp/archive.tar.xz" ||
+share_archive ||
 	ktap_exit_fail_msg "no archive to test"
-mkdir "$tmp/archive" && tar -xf "$tmp/archive.tar.xz" -C "$tmp/archive"
+mkdir "$tmp/archive" && tar -xf "$archive" -C "$tmp/archive"
 columns=
 "$STRIP_COMMENTS" < "$tmp/archive/include/linux/overflow.h" > "$tmp/no_columns"
 cmp -s "$tmp/no_columns" "$tmp/archive/include/linux/overflow.h" && columns=-gno-column-info

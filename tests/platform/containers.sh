@@ -192,7 +192,7 @@ cat /tmp/file 2>&1
 insmod /share/kheaders.ko && [ -e "$file" ] && cat /tmp/file 2>&1'
 
 module_goes() {
-	mkdir "$tmp/share" && cp "$tmp/ko/kheaders.ko" "$tmp/share" || return 1
+	mkdir "$tmp/share" && cp "$built/kheaders.ko" "$tmp/share" || return 1
 	"$top/vm/run" -k "$kernel" -s "$tmp/share" "$mounted_file" > "$tmp/said" 2>&1
 	says "^mounted: $(stat -c %s "$work/archive.tar.xz")\$" && says '^module: gone' &&
 		[ "$(grep -c 'No such device' "$tmp/said")" -eq 2 ]
@@ -204,7 +204,7 @@ both() {
 
 prepare() {
 	quiet make -s -C "$top/userspace" BUILDDIR="$tmp/build" &&
-		build_module "$tmp/ko" && cp "$tmp/ko/kheaders_data.tar.xz" "$work/archive.tar.xz" &&
+		share_build && cp "$built/kheaders_data.tar.xz" "$work/archive.tar.xz" &&
 		mkdir "$tmp/at" "$work/empty.0" "$work/empty.$user" "$work/own" &&
 		chown "$user" "$work/empty.$user" "$work/own" &&
 		cp "$tmp/build/kheaders" "$work" && root=$("$top/vm/rootfs" "$series" container)

@@ -111,10 +111,10 @@ ktap_print_header
 need_kernel
 tree=/var/cache/kheaders/$(cat "$kernel/release")
 mkdir "$tmp/share"
-build_module "$tmp/build" || ktap_exit_fail_msg "kheaders.ko does not build"
+share_build || ktap_exit_fail_msg "kheaders.ko does not build"
 quiet make -C "$top/userspace" BUILDDIR="$tmp/program" PREFIX=/usr \
 	DESTDIR="$tmp/share/installed" install || ktap_exit_fail_msg "kheaders does not build"
-cp "$tmp/build/kheaders.ko" "$tmp/share"
+cp "$built/kheaders.ko" "$tmp/share"
 disk=$("$top/vm/disk" "$series" openrc) || ktap_exit_fail_msg "no disk with OpenRC"
 cp --sparse=always "$disk" "$tmp/disk"
 ktap_set_plan 6

@@ -158,7 +158,7 @@ dmesg | grep "avc: .*kheaders.tar.xz" | sed "s/.*avc:/avc:/"
 echo 0 > /sys/fs/selinux/enforce'
 
 in_the_kernel() {
-	mkdir -p "$tmp/share" && cp "$tmp/build/kheaders.ko" "$tmp/policy" "$tmp/share" &&
+	mkdir -p "$tmp/share" && cp "$built/kheaders.ko" "$tmp/policy" "$tmp/share" &&
 		"$top/vm/mkinitramfs" "$kernel" "$tmp/initramfs" ls runcon head &&
 		"$top/vm/run" -k "$kernel" -i "$tmp/initramfs" -s "$tmp/share" \
 			-a "security=selinux selinux=1" "$enforced" > "$tmp/guest" 2>&1
@@ -187,7 +187,7 @@ apps_do_not() {
 
 ktap_print_header
 need_kernel
-build_module "$tmp/build" || ktap_exit_fail_msg "kheaders.ko does not build"
+share_build || ktap_exit_fail_msg "kheaders.ko does not build"
 ktap_set_plan 8
 ktap_test_result "the policy compiles, by way of CIL, too" compiled
 ktap_test_result "the file has its label" labelled

@@ -108,10 +108,10 @@ need_kernel_source
 release=$(cat "$kernel/release")
 booted=$kernel
 mkdir "$tmp/share"
-build_module "$tmp/build" || ktap_exit_fail_msg "kheaders.ko does not build"
+share_build || ktap_exit_fail_msg "kheaders.ko does not build"
 quiet make -C "$top/userspace" BUILDDIR="$tmp/program" PREFIX=/usr \
 	DESTDIR="$tmp/share/installed" install || ktap_exit_fail_msg "kheaders does not build"
-cp "$tmp/build/kheaders.ko" "$tmp/share"
+cp "$built/kheaders.ko" "$tmp/share"
 cp -r "$top/selftests/test_modules" "$tmp/share/modules"
 disk=$("$top/vm/disk" "$series" systemd) || ktap_exit_fail_msg "no disk with systemd"
 cp --sparse=always "$disk" "$tmp/disk"

@@ -7,7 +7,7 @@
  */
 #define _GNU_SOURCE	/* memmem(), asprintf() */
 #include "../../userspace/archive.c"
-#include "../../userspace/dump.c"
+#include "../../userspace/cmd_dump.c"
 
 #include <assert.h>
 #include <stdarg.h>
