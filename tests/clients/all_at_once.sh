@@ -83,7 +83,7 @@ cp "$built/kheaders.ko" "$tmp/program/kheaders" "$here/all_at_once_guest" \
 	"$here/all_at_once_count.py" "$here/all_at_once_struct.bt" "$tmp/share"
 cp "$built/kheaders_data.tar.xz" "$tmp/share/archive.tar.xz"
 "$top/vm/run" -k "$kernel" -d "$disk" -s "$tmp/share" -m 3072 -t $((minutes * 90 + 1800)) \
-	"/share/mixed_guest $minutes" > "$tmp/guest.log" 2> "$tmp/run.log"
+	"/share/all_at_once_guest $minutes" > "$tmp/guest.log" 2> "$tmp/run.log"
 rc=$?
 show "$tmp/run.log"
 figures
