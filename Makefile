@@ -2,36 +2,35 @@
 #
 # What people type.  "make" alone prints this help:
 #
-#H kheaders: the running kernel carries its headers and build files at
-#H /sys/kernel/kheaders.tar.xz
+#H kheaders: build modules for, and trace, any Linux kernel with the headers it carries
+#H itself, at /sys/kernel/kheaders.tar.xz
 #H
-#H   make demo        show the whole way in a virtual machine, on a bare Debian 12
-#H   make check       install what the tests need and run those that CI runs;
-#H                    T="strip guest@6.12" picks tests, J=N runs N at once
-#H   make check-all   run all tests, of all kernel series; hours
+#H   make demo        show everything in a virtual machine, on a bare Debian 12
+#H   make check       install what the tests need, and run those that CI runs;
+#H                    T="strip guest@6.12" selects tests, J=N runs N at once
+#H   make check-all   run all tests on all kernel series; takes hours
 #H   make list-tests  list the tests with their purpose
 #H
 #H   make KDIR=DIR    build kheaders.ko for the kernel whose build tree is DIR
 #H   make module      the same for the running kernel
 #H   make pack OUT=FILE [KDIR=DIR]
-#H                    only pack the archive
+#H                    pack only the archive
 #H   make series KSRC=DIR OUT=DIR
 #H                    write the patches that build it into the kernel whose source
 #H                    is KSRC, for "git am" or "patch -p1"
-#H   make install     the module for KDIR and the program kheaders; install-program
-#H                    installs the program alone; uninstall removes both.  DESTDIR=,
-#H                    PREFIX= (/usr/local if not given)
-#H   make bench       size, time and memory, against mainline's in the same run
-#H   make lint        the quick checks alone
-#H   make clean       remove what was built
+#H   make install     install the module for KDIR and the program; install-program
+#H                    installs only the program, uninstall removes both.  DESTDIR=,
+#H                    PREFIX= (/usr/local by default)
+#H   make bench       measure size, time and memory against CONFIG_IKHEADERS
+#H   make lint        run only the quick checks
+#H   make clean       remove build/
 #H
 #H   CONTENT=full     what "make M=" needs (default); CONTENT=headers: for tracing
 #H   KHEADERS_KEEP_COMMENTS=y
 #H                    keep the comments in the headers
-#H   BUILDDIR=DIR     where to build; build/ if not given
+#H   BUILDDIR=DIR     where to build; build/ by default
 #H   KHEADERS_CACHE=DIR
-#H                    where demo and check keep kernels; ~/.cache/kheaders if not
-#H                    given
+#H                    where demo and check keep kernels; ~/.cache/kheaders by default
 
 KDIR ?= /lib/modules/$(shell uname -r)/build
 CONTENT ?= full
@@ -39,14 +38,14 @@ BUILDDIR ?= build
 HOSTCC ?= cc
 
 ifneq ($(words $(CURDIR) $(BUILDDIR)),2)
-$(error BUILDDIR: Kbuild builds in no folder whose path has a blank, this one neither)
+$(error BUILDDIR: Kbuild does not support spaces in paths)
 endif
 
 out := $(abspath $(BUILDDIR))
 sources := $(addprefix $(CURDIR)/kheaders/,Kbuild kheaders_sysfs.c kheaders_data.S) \
 	$(CURDIR)/scripts/strip_comments.c
 
-# A kernel tree was named: what is wanted is the module for it.
+# With KDIR= or CONTENT= given, the default is to build the module.
 .DEFAULT_GOAL := $(if $(filter command%,$(origin KDIR) $(origin CONTENT)),module,help)
 
 .PHONY: help
@@ -59,7 +58,7 @@ module: kdir
 	@rm -rf $(out)/kdir
 	@case "$$(realpath "$(KDIR)")" in \
 	*[[:space:]]*) \
-		echo "make: $(KDIR): Kbuild wants no blanks in a path; building in what its archive holds" >&2; \
+		echo "make: $(KDIR): Kbuild does not support spaces in paths; building in a copy made from its archive" >&2; \
 		$(MAKE) pack OUT=$(out)/kdir.tar.xz CONTENT=full && mkdir $(out)/kdir && \
 		tar -xf $(out)/kdir.tar.xz -C $(out)/kdir ;; \
 	*)	ln -s "$$(realpath "$(KDIR)")" $(out)/kdir ;; \
@@ -89,7 +88,7 @@ $(out)/strip_comments: scripts/strip_comments.c
 demo:
 	@vm/demo
 
-# What is tested stands in tests/matrix.  T=NAMES picks tests, J=N runs N at once.
+# tests/matrix lists the tests.  T=NAMES selects some of them, J=N runs N at once.
 T ?= check
 run_tests = tests/run -t $(or $(TIMEOUT),1800) $(if $(J),-j $(J)) $1
 
@@ -117,7 +116,7 @@ lint: deps
 list-tests:
 	@tests/run -l all
 
-# The program serves all kernels, the module the one whose build tree is KDIR.
+# The program works with all kernels, the module with the one whose build tree is KDIR.
 .PHONY: install install-module install-program uninstall
 install: install-module install-program
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * /sys/kernel/kheaders.tar.xz as a file: what it says of itself, that nobody can
- * change it, and that every way to read it gives the same bytes.
+ * /sys/kernel/kheaders.tar.xz as a file: its metadata is right, nobody can change it, and every
+ * way of reading it gives the same bytes.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -24,14 +24,14 @@ static const char xz_head[] = { (char)0xfd, '7', 'z', 'X', 'Z', 0 };
 static const char xz_foot[] = { 'Y', 'Z' };
 
 /*
- * Leave before any test if there is nothing to test.  Not with SKIP() in the fixture's
- * setup: harnesses as old as 6.1's run the test all the same.
+ * Exit before any test if there is nothing to test.  SKIP() in the fixture's setup does not do:
+ * harnesses as old as 6.1's still run the test.
  */
 static void __attribute__((constructor)) need_archive(void)
 {
 	if (!access(PATH, F_OK) || !system("modprobe -q kheaders 2> /dev/null"))
 		return;
-	puts("TAP version 13\n1..0 # SKIP no " PATH " and no module that brings it");
+	puts("TAP version 13\n1..0 # SKIP no " PATH " and no module kheaders");
 	exit(KSFT_SKIP);
 }
 
@@ -43,7 +43,7 @@ static int number(const char *name, int otherwise)
 	return value && atoi(value) > 0 ? atoi(value) : otherwise;
 }
 
-/* How many reads at random, and where the places start from. */
+/* Number of random reads, and the seed of their offsets. */
 #define PREADS number("KHEADERS_PREADS", 10000)
 #define SEED number("KHEADERS_SEED", 1)
 
@@ -51,8 +51,8 @@ FIXTURE(kheaders)
 {
 	int fd;
 	struct stat st;
-	char *data;	/* what read() gave from start to end */
-	char *buf;	/* as large, and one more page */
+	char *data;	/* read by read() from start to end */
+	char *buf;	/* of the same size and one more page */
 };
 
 FIXTURE_SETUP(kheaders)
@@ -201,7 +201,7 @@ TEST_F(kheaders, read_byte_by_byte)
 	EXPECT_EQ(0, read(self->fd, self->buf, 1));
 }
 
-/* Read @rounds pieces at random places; returns how many were wrong. */
+/* Read @rounds pieces at random offsets; return how many were wrong. */
 static long check_random(int fd, const char *data, off_t size, unsigned int seed,
 			 int rounds)
 {

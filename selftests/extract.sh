@@ -1,15 +1,15 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# The archive unpacks with plain tar, and what comes out belongs to this kernel.
+# The archive unpacks with plain tar, and its content belongs to this kernel.
 
 cd "$(dirname "$0")" || exit 1
 . ./lib.sh
 
-# Nothing may be said, not even on standard error.
+# Neither standard output nor standard error may have anything.
 quietly() {
-	said=$("$@" 2>&1) && [ -z "$said" ] && return
-	ktap_print_msg "$*: $said"
+	output=$("$@" 2>&1) && [ -z "$output" ] && return
+	ktap_print_msg "$*: $output"
 	return 1
 }
 
@@ -22,14 +22,14 @@ unpack_pipe() {
 		quietly sh -c "cat $KHEADERS_FILE | tar -xJ"
 }
 
-# as bcc does: no flag but -C, into a folder that mkdtemp() made
+# as bcc does: no option but -C, into a directory made by mkdtemp()
 unpack_private() {
 	mkdir -m 0700 "$tmp/private" &&
 		quietly tar -xf "$KHEADERS_FILE" -C "$tmp/private" &&
 		[ "$(stat -c %a "$tmp/private")" = 755 ]
 }
 
-# Nothing but folders and regular files of root that others can read
+# only directories and regular files, owned by root and readable by others
 plain_members() {
 	odd=$(find "$tmp/private" \
 		! \( -type d -perm 0755 \) \
@@ -63,7 +63,7 @@ clients_find() {
 		    "arch/$arch/include" "arch/$arch/include/generated" \
 		    "arch/$arch/include/uapi" "arch/$arch/include/generated/uapi"; do
 		[ -e "$tmp/private/$name" ] && continue
-		ktap_print_msg "$name: not there"
+		ktap_print_msg "$name: does not exist"
 		return 1
 	done
 }
@@ -73,7 +73,7 @@ release_matches() {
 		"$tmp/private/include/generated/utsrelease.h"
 }
 
-# scripts/check-atomics.sh: the last line holds the sum of those above
+# scripts/check-atomics.sh: the last line is the checksum of all lines above
 atomics_match() {
 	find "$tmp/private/include" -name 'atomic*.h' -type f > "$tmp/atomics"
 	seen=0
@@ -105,12 +105,12 @@ else
 fi
 ktap_test_result "cat | tar -xJ" unpack_pipe
 cd "$tmp" || exit 1
-ktap_test_result "tar -xf into a 0700 folder" unpack_private
+ktap_test_result "tar -xf into a 0700 directory" unpack_private
 ktap_test_result "both trees are the same" trees_agree
-ktap_test_result "plain files and folders of root" plain_members
+ktap_test_result "plain files and directories, owned by root" plain_members
 ktap_test_result "relative names below ./" plain_names
-ktap_test_result "clients find their headers" clients_find
-ktap_test_result "utsrelease.h is this kernel's" release_matches
+ktap_test_result "headers are where clients look" clients_find
+ktap_test_result "utsrelease.h belongs to this kernel" release_matches
 ktap_test_result "checksums of the atomic headers" atomics_match
 ktap_test_result "nothing in the kernel log" log_is_empty
 ktap_finished

@@ -1,18 +1,18 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=sh
 #
-# What the shell tests share; read with ".".  The ktap_ functions have the names
-# and the output of kselftest/ktap_helpers.sh, which kernels before 6.8 lack.
+# Shared by the shell tests; source it.  The ktap_ functions have the names and the output of
+# kselftest/ktap_helpers.sh, which kernels before 6.8 lack.
 #
 # Environment of the tests:
-#   KHEADERS_SHA256   what sha256sum must say of the archive
-#   KHEADERS_MODULES  where the modules of test_modules/ are, built from the
-#                     archive elsewhere, for a machine without a compiler
-#   KHEADERS_PREADS   how many reads at random; 10000 if not set
-#   KHEADERS_SEED     where their places start from; 1 if not set
-#   KHEADERS_LOADS    how often the module comes and goes; 10 if not set
+#   KHEADERS_SHA256   the archive's expected SHA-256
+#   KHEADERS_MODULES  directory with the modules of test_modules/, built from the archive
+#                     elsewhere, for a machine without a compiler
+#   KHEADERS_PREADS   number of random reads; 10000 by default
+#   KHEADERS_SEED     seed of their offsets; 1 by default
+#   KHEADERS_LOADS    how often to load and unload the module; 10 by default
 
-# shellcheck disable=SC2034	# for those who read this file
+# shellcheck disable=SC2034	# used by the tests that source this file
 KHEADERS_FILE=/sys/kernel/kheaders.tar.xz
 
 KTAP_N=0
@@ -69,13 +69,13 @@ ktap_test_result() {
 	fi
 }
 
-# ktap_exit_fail_msg REASON: it makes no sense to go on
+# ktap_exit_fail_msg REASON: give up, since no later test can pass
 ktap_exit_fail_msg() {
 	echo "Bail out! $*"
 	exit 1
 }
 
-# Leave with the verdict: 0 passed, 1 failed, 4 nothing but skips.
+# Exit with the verdict: 0 passed, 1 failed, 4 all skipped.
 ktap_finished() {
 	echo "# Totals: pass:$KTAP_PASS fail:$KTAP_FAIL xfail:0 xpass:0 skip:$KTAP_SKIP error:0"
 	[ "$KTAP_FAIL" -eq 0 ] || exit 1
@@ -84,13 +84,13 @@ ktap_finished() {
 	exit 0
 }
 
-# Set log_mark to a line in the kernel log, behind which log_since looks.
+# Write a mark to the kernel log; log_since prints what follows it.
 mark_log() {
 	log_mark="kheaders selftest $$ $(date +%s.%N)"
 	echo "$log_mark" > /dev/kmsg
 }
 
-# But for what the kernel says of time in a busy virtual machine, at any moment.
+# Leave out messages about clocks, which a busy virtual machine logs at any time.
 log_since() {
 	dmesg | sed -e "1,/$log_mark/d" | grep -v -e clocksource: -e hrtimer: -e '\<tsc: '
 }
@@ -101,10 +101,10 @@ log_is_empty() {
 	return 1
 }
 
-# The archive is there, or comes when its module is loaded; else all is skipped.
+# Load the module if the archive does not exist; without either skip all tests.
 need_archive() {
 	[ "$(id -u)" -eq 0 ] || ktap_skip_all "needs root"
 	[ -e "$KHEADERS_FILE" ] || modprobe -q kheaders 2> /dev/null
 	[ -e "$KHEADERS_FILE" ] ||
-		ktap_skip_all "no $KHEADERS_FILE and no module that brings it"
+		ktap_skip_all "no $KHEADERS_FILE and no module kheaders"
 }

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# A module built from nothing but the archive loads into this kernel.
+# A module built from the archive alone loads into this kernel.
 
 cd "$(dirname "$0")" || exit 1
 . ./lib.sh
@@ -12,7 +12,7 @@ can_build() {
 	command -v make > /dev/null && command -v "${CC:-gcc}" > /dev/null
 }
 
-# The make that runs the selftests has an O= of its own.
+# Do not inherit O= and flags from the make that runs the selftests.
 build() {
 	mkdir "$tmp/tree" && tar -xf "$KHEADERS_FILE" -C "$tmp/tree" &&
 		cp -r test_modules "$tmp/modules" &&
@@ -27,7 +27,7 @@ no_warnings() {
 	! grep -i warning "$tmp/log"
 }
 
-# The kernel compares these with its own; without them it refuses the module.
+# The kernel refuses a module whose versions are missing or differ from its own.
 has_versions() {
 	modprobe --dump-modversions "$ko" > "$tmp/versions" &&
 		grep -q "$(printf '\tnetif_receive_skb$')" "$tmp/versions" &&
@@ -67,7 +67,7 @@ elif [ -n "${KHEADERS_MODULES:-}" ]; then
 	ktap_print_msg "no compiler here; modules come from $KHEADERS_MODULES"
 	dir=$KHEADERS_MODULES
 	for name in $modules; do
-		ktap_test_result "$name was built" test -e "$dir/$name.ko"
+		ktap_test_result "$name exists" test -e "$dir/$name.ko"
 	done
 else
 	ktap_skip_all "no make and ${CC:-gcc} here, and KHEADERS_MODULES is not set"
@@ -80,6 +80,6 @@ else
 fi
 ktap_test_result "it loads" load
 ktap_test_result "it runs" said_hello
-ktap_test_result "not by force, and no complaint" no_complaint
+ktap_test_result "it loads without force and without complaint" no_complaint
 ktap_test_result "it unloads" unload
 ktap_finished

@@ -1,14 +1,14 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# The module comes and goes: quietly, also under readers, and leaves nothing.
+# Load and unload the module: silently, also under readers, and without a trace.
 
 cd "$(dirname "$0")" || exit 1
 . ./lib.sh
 
 silently() {
-	said=$("$@" 2>&1) && [ -z "$said" ] && return
-	ktap_print_msg "$*: $said"
+	output=$("$@" 2>&1) && [ -z "$output" ] && return
+	ktap_print_msg "$*: $output"
 	return 1
 }
 
@@ -22,7 +22,7 @@ load_and_unload() {
 	done
 }
 
-# An open file holds nobody up; what is read later is an error, not rubbish.
+# An open file does not keep the module; later reads fail and return no data.
 unload_while_open() {
 	modprobe kheaders || return 1
 	exec 5< "$KHEADERS_FILE"
@@ -31,7 +31,7 @@ unload_while_open() {
 	cat <&5 > "$tmp/rest" 2> /dev/null
 	exec 5<&-
 	[ ! -s "$tmp/rest" ] && return
-	ktap_print_msg "bytes came from a module that is gone"
+	ktap_print_msg "an unloaded module returned data"
 	return 1
 }
 
@@ -50,7 +50,7 @@ read_until_gone() {
 unload_under_readers() {
 	modprobe kheaders && cat "$KHEADERS_FILE" > "$tmp/whole" || return 1
 	touch "$tmp/go" "$tmp/reads"
-	# they give way to us, or we would hardly come around on a slow machine
+	# at the lowest priority, so that the unload loop makes progress on a slow machine
 	for reader in 1 2 3 4; do
 		read_until_gone "$reader" &
 		renice -n 19 -p $! > /dev/null
@@ -73,18 +73,18 @@ find_squatter() {
 	[ -e "$squat" ]
 }
 
-# One line says why; no trace of sysfs's own, and the owner keeps the name.
+# The log has one line with the reason and no trace from sysfs; the owner keeps the name.
 name_is_taken() {
-	# the first module from outside leaves a line of its own
+	# loading the first out-of-tree module logs a line
 	insmod "$squat" && rmmod kheaders_squat || return 1
 	mark_log
 	insmod "$squat" || return 1
-	# not modprobe, which takes -EEXIST for "loaded already"
+	# not modprobe, which takes -EEXIST to mean "already loaded"
 	insmod "$(modinfo -n kheaders)" 2> "$tmp/err" && return 1
 	cat "$KHEADERS_FILE" > "$tmp/owner"
 	rmmod kheaders_squat
 	log_since > "$tmp/log"
-	# newer kernels turn a module's -EEXIST into -EBUSY
+	# newer kernels return a module's -EEXIST as -EBUSY
 	grep -e 'File exists' -e 'resource busy' "$tmp/err" && grep -qx squatter "$tmp/owner" &&
 		grep "kheaders: $KHEADERS_FILE: already there" "$tmp/log" &&
 		[ "$(wc -l < "$tmp/log")" -eq 1 ] && return
@@ -100,15 +100,15 @@ trap 'rm -rf "$tmp"; modprobe -q kheaders' EXIT
 rmmod kheaders || ktap_skip_all "kheaders is in use"
 mark_log
 ktap_set_plan 5
-ktap_test_result "loads and unloads silently" load_and_unload
-ktap_test_result "unloads while the file is open" unload_while_open
-ktap_test_result "unloads and loads under readers" unload_under_readers
+ktap_test_result "it loads and unloads silently" load_and_unload
+ktap_test_result "it unloads while the file is open" unload_while_open
+ktap_test_result "it unloads and loads under readers" unload_under_readers
 ktap_test_result "nothing in the kernel log" log_is_empty
 rmmod kheaders
 if find_squatter; then
 	ktap_test_result "one line in the log when the name is taken" name_is_taken
 else
 	ktap_test_skip "one line in the log when the name is taken" \
-		"KHEADERS_MODULES is not set, so there is no module to take it"
+		"no kheaders_squat.ko, set KHEADERS_MODULES"
 fi
 ktap_finished

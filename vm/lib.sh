@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=sh
 #
-# What the scripts in vm/ share; read with ".".
+# Shared by the scripts in vm/, bench/ and patches/; source it.
 
-# shellcheck disable=SC2034	# for those who read this file
+# shellcheck disable=SC2034	# used by the scripts that source this file
 cache=${KHEADERS_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/kheaders}
 
 usage() {
@@ -16,15 +16,15 @@ die() {
 	exit 1
 }
 
-# say MESSAGE: what is being done, for a person who waits
+# say MESSAGE: tell a waiting person what is being done
 say() {
 	printf '%s\n' "$*" >&2
 }
 
-# private COMMAND...: apt-get or apt-cache on the state of a kernel line in the cache,
-# $apt, for $arch.  A mirror may be frozen, hence no check of how old it is.
-# shellcheck disable=SC2154	# they are the caller's
-private() {
+# apt_private COMMAND...: run apt-get or apt-cache for $arch on the apt state of a kernel series
+# in the cache, $apt.  The mirror may be frozen, hence no check of its age.
+# shellcheck disable=SC2154	# the caller sets them
+apt_private() {
 	command=$1
 	shift
 	"$command" -q -o Dir::State="$apt" -o Dir::State::status=/dev/null \

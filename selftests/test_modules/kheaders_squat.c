@@ -30,4 +30,4 @@ module_init(squat_init);
 module_exit(squat_exit);
 
 MODULE_LICENSE("GPL");
-MODULE_DESCRIPTION("Takes the name that kheaders wants");
+MODULE_DESCRIPTION("Takes the name that kheaders needs");

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A small module that is real: it needs large headers, inline functions that
- * depend on the configuration, and exported symbols with versions.
+ * A small but real module: it needs large headers, inline functions that depend on the
+ * configuration, and exported symbols with versions.
  */
 #include <linux/init.h>
 #include <linux/kernel.h>
@@ -12,7 +12,7 @@
 #include <linux/sched/signal.h>
 #include <linux/utsname.h>
 
-/* Never called; that its symbol is found, with the right version, is the point. */
+/* Never called: the kernel must only find the symbol, with the right version. */
 static int (*receive)(struct sk_buff *skb) = netif_receive_skb;
 
 static int __init kheaders_test_init(void)
@@ -34,7 +34,7 @@ static int __init kheaders_test_init(void)
 
 static void __exit kheaders_test_exit(void)
 {
-	pr_info("kheaders_test: gone\n");
+	pr_info("kheaders_test: unloaded\n");
 }
 
 module_init(kheaders_test_init);

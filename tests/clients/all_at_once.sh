@@ -1,12 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# Readers, bcc, bpftrace, kheaders and the module that comes and goes, all at once in one
-# guest: no result is wrong, the kernel has no complaint, and memory stays.
+# Run readers, bcc, bpftrace and kheaders at once in one guest while the module is loaded and
+# unloaded: no result is wrong, the kernel does not complain, and no memory is lost.
 #
 # Environment:
-#   KHEADERS_MINUTES  how long, 30 if not set; what runs then is finished, which takes
-#                     some minutes more
+#   KHEADERS_MINUTES  how long, 30 by default; finishing what runs then takes some minutes
+#                     more
 
 # shellcheck source=../lib/test.sh
 . "$(dirname "$0")/../lib/test.sh"
@@ -23,8 +23,8 @@ count() {
 figures() {
 	for client in $clients; do
 		ktap_print_msg "$client: $(count "$client" right) right," \
-			"$(count "$client" right stayed) of them with all there all the time," \
-			"$(count "$client" lost) lost what they read, $(count "$client" wrong) wrong"
+			"$(count "$client" right stayed) of them undisturbed," \
+			"$(count "$client" lost) lost their file, $(count "$client" wrong) wrong"
 	done
 	sed -n 's/^memory	\([a-z]*\)	\([0-9]*\)	\([0-9]*\)	\([0-9]*\)	\([0-9]*\)$/minute \2, \1: \3 kB available, \4 slab, \5 of it not reclaimable/p' \
 		"$tmp/guest.log" | show
@@ -35,7 +35,7 @@ none_wrong() {
 	! grep -q '^round	[a-z0-9]*	wrong' "$tmp/guest.log"
 }
 
-# Each was right, and all but those who run in storms alone also undisturbed.
+# Each client succeeded at least once undisturbed; those that only run in storms, at all.
 all_served() {
 	for client in $clients; do
 		case $client in
@@ -43,12 +43,12 @@ all_served() {
 		*) right=$(count "$client" right stayed) ;;
 		esac
 		[ "$right" -gt 0 ] && continue
-		ktap_print_msg "$client: not once"
+		ktap_print_msg "$client: never succeeded"
 		return 1
 	done
 }
 
-# The storm was one: somebody lost the file.
+# The storm was real: some client lost the file.
 disturbed() {
 	for client in $clients; do
 		[ "$(count "$client" lost)" -gt 0 ] && return
@@ -56,8 +56,8 @@ disturbed() {
 	return 1
 }
 
-# From the first quiet on less than 3 % of the memory go, and the slab that cannot be
-# reclaimed grows by less than 5 %.
+# After the first quiet phase available memory shrinks by less than 3 % and unreclaimable slab
+# grows by less than 5 %.
 memory_stays() {
 	awk -F '\t' '$1 == "memory" && $2 == "quiet" {
 			if (!n++) { available = $4; slab = $6 }
@@ -89,9 +89,9 @@ show "$tmp/run.log"
 figures
 ktap_set_plan 6
 ktap_test_result "$series: no result is wrong" none_wrong
-ktap_test_result "$series: every client is served" all_served
-ktap_test_result "$series: they were in each other's way" disturbed
-ktap_test_result "$series: the kernel has no complaint" no_complaint
-ktap_test_result "$series: memory stays" memory_stays
+ktap_test_result "$series: every client works" all_served
+ktap_test_result "$series: clients disturbed each other" disturbed
+ktap_test_result "$series: the kernel does not complain" no_complaint
+ktap_test_result "$series: no memory is lost" memory_stays
 ktap_test_result "$series: the guest answers" test "$rc" -eq 0
 ktap_finished

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 #
-# A program that bcc compiles against headers of the scheduler, files and sockets, that
-# attaches and counts.
+# A bcc program that needs headers of the scheduler, files and sockets, attaches, and counts.
 
 from bcc import BPF
 

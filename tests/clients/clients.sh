@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# bcc, its tools and bpftrace, as Debian ships them, in a guest without headers.
+# Run bcc, its tools and bpftrace as Debian ships them in a guest without kernel headers.
 
 # shellcheck source=../lib/test.sh
 . "$(dirname "$0")/../lib/test.sh"
@@ -42,6 +42,6 @@ show "$tmp/guest.log"
 grep '^client' "$tmp/guest.log" > "$tmp/clients"
 ktap_set_plan $(($(wc -l < "$tmp/clients") + 2))
 report
-ktap_test_result "$series: all ten ran" test "$(wc -l < "$tmp/clients")" -eq 10
-ktap_test_result "$series: the guest answers, the kernel has no complaint" test "$rc" -eq 0
+ktap_test_result "$series: all ten clients ran" test "$(wc -l < "$tmp/clients")" -eq 10
+ktap_test_result "$series: the guest answers, the kernel does not complain" test "$rc" -eq 0
 ktap_finished

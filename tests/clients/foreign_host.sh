@@ -1,16 +1,16 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# The archive on another machine than the one that built the kernel: arm64's, made on
-# x86-64, builds a module in an arm64 guest, and one with arm64's programs builds a
-# module on x86-64.
+# Use an archive on a machine of another architecture than the one that built the kernel: an
+# archive for arm64 packed on x86-64 builds a module in an arm64 guest, and one packed on arm64
+# builds a module on x86-64.
 
 # shellcheck source=../lib/test.sh
 . "$(dirname "$0")/../lib/test.sh"
 # shellcheck source=../lib/kernel.sh
 . "$(dirname "$0")/../lib/kernel.sh"
 
-# Runs in the guest, where the archive, the tests' modules and a compiler are.
+# Runs in the guest, which has the archive, the test modules and a compiler.
 # shellcheck disable=SC2016	# the guest's shell expands it
 native='
 ln -sf mawk /usr/bin/awk
@@ -45,12 +45,12 @@ run_native() {
 	return 1
 }
 
-# native_said TEXT
-native_said() {
+# native_printed TEXT
+native_printed() {
 	grep -q -e "$1" "$tmp/guest.log"
 }
 
-# Debian's headers for that architecture, whose programs are that architecture's.
+# Debian's headers for that architecture, whose host tools run only there.
 pack_foreign() {
 	foreign=$("$top/vm/fetch" -a "$arch" 6.1 source) || return 1
 	quiet "$top/scripts/pack_headers.sh" -b "$foreign/kdir" -a "$arch" \
@@ -75,20 +75,20 @@ reverse_loads() {
 }
 
 ktap_print_header
-[ "$arch" = arm64 ] || ktap_skip_all "for arm64 only: otherhost.sh@6.12/arm64"
+[ "$arch" = arm64 ] || ktap_skip_all "for arm64 only: foreign_host@6.12/arm64"
 build_strip_comments
 build m || ktap_exit_fail_msg "no kernel to test"
 ktap_set_plan 9
-ktap_test_result "packed on x86-64, used on $arch" run_native
-ktap_test_result "before: it says what to do" native_said 'are for another machine than this; run "make -C /tmp/tree hosttools"'
-ktap_test_result "the programs are made" native_said '^hosttools: [0-9]* seconds'
-ktap_test_result "the module is built" native_said '^module: [0-9]* seconds'
-ktap_test_result "it loads" native_said 'kheaders_test: .* processes'
+ktap_test_result "a guest of $arch uses an archive packed on x86-64" run_native
+ktap_test_result "make names the command to run" native_printed 'run "make -C /tmp/tree hosttools"'
+ktap_test_result "make hosttools rebuilds the programs" native_printed '^hosttools: [0-9]* seconds'
+ktap_test_result "a module builds" native_printed '^module: [0-9]* seconds'
+ktap_test_result "it loads" native_printed 'kheaders_test: .* processes'
 pack_foreign || ktap_exit_fail_msg "no archive of Debian's $arch kernel"
-ktap_test_result "$arch's archive on x86-64 says what to do" \
+ktap_test_result "on x86-64, make names the command for an archive packed on $arch" \
 	fails_with 'hosttools" once' cross M="$tmp/modules" modules
-ktap_test_result "and without sources, too" fails_with 'KSRC=DIR' cross hosttools
-ktap_test_result "the programs are made from the kernel's source" \
+ktap_test_result "without sources it asks for KSRC=" fails_with 'KSRC=DIR' cross hosttools
+ktap_test_result "make hosttools KSRC= rebuilds the programs" \
 	quiet cross hosttools KSRC="$(realpath "$foreign/source")"
-ktap_test_result "a module is built, and loads on $arch" eval 'reverse_module && reverse_loads'
+ktap_test_result "a module builds, and loads on $arch" eval 'reverse_module && reverse_loads'
 ktap_finished

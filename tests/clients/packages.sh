@@ -1,22 +1,21 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# Real modules: Debian's dkms packages, built by dkms from the extracted archive and
-# from the headers that Debian installs, are the same byte for byte, and load.
+# Build Debian's dkms packages by dkms from the extracted archive and from the headers that
+# Debian installs: the modules are byte-identical, and load.
 #
 # Environment:
-#   KHEADERS_PACKAGES   names of dkms packages, as in dkms.conf, or "all"; a few if not
-#                       set
-#   KHEADERS_RECORD     if set, keep the figures in Documentation/clients.md
+#   KHEADERS_PACKAGES   names of dkms packages, as in dkms.conf, or "all"; a few by default
+#   KHEADERS_RECORD     if set, write the figures into Documentation/clients.md
 
 # shellcheck source=../lib/test.sh
 . "$(dirname "$0")/../lib/test.sh"
 # shellcheck source=../lib/clients.sh
 . "$(dirname "$0")/../lib/clients.sh"
 
-# These do not load, whatever they are built from:
-#   dahdi_echocan_oslec  wants oslec_create(), of a module that Debian does not build
-#   gost-test            runs tests of its own when it loads, and says -EIO after them
+# These do not load, whichever headers they are built from:
+#   dahdi_echocan_oslec  needs oslec_create() of a module that Debian does not build
+#   gost-test            runs its tests when it loads, then returns -EIO
 not_loaded="dahdi_echocan_oslec gost-test"
 
 # build_all BASE OUT
@@ -28,13 +27,13 @@ build_all() {
 	return 1
 }
 
-# Both at once: configure scripts are not parallel.
+# Build both at once, because configure scripts do not run in parallel.
 builds() {
 	base=$tmp/archive/usr/src
 	mkdir -p "$base/linux-headers-$release" &&
 		tar -xf "$archive" -C "$base/linux-headers-$release" || return 1
-	# from 6.12 on Debian's headers have the kernel's BTF there, which the running kernel
-	# has in /sys/kernel/btf
+	# since 6.12 Debian's headers include vmlinux for its BTF, which a running kernel has
+	# in /sys/kernel/btf
 	[ ! -e "$kernel/kdir/vmlinux" ] ||
 		cp "$kernel/kdir/vmlinux" "$base/linux-headers-$release" || return 1
 	build_all "$kernel/root" "$tmp/from_headers" &
@@ -43,15 +42,15 @@ builds() {
 	wait $! && return "$rc"
 }
 
-# names FOLDER: the packages that were built there
+# names DIR: the packages built in DIR
 names() {
 	for dir in "$1"/*/; do
 		[ -d "$dir" ] && basename "$dir"
 	done
 }
 
-# What builds from the headers builds from the archive.  Packages that do not follow
-# this kernel build from neither.
+# What builds from the headers builds from the archive.  Packages that do not support this
+# kernel build from neither.
 all_build() {
 	names "$tmp/from_headers" > "$tmp/names.headers"
 	names "$tmp/from_archive" > "$tmp/names.archive"
@@ -71,7 +70,7 @@ all_build() {
 	return 1
 }
 
-# Debug information, which holds paths, and the build-id, which is made of it, are out.
+# dkms_build has removed debug information, which has paths, and the build-id made of it.
 all_same() {
 	different=0
 	modules=0
@@ -85,8 +84,8 @@ all_same() {
 	[ "$modules" -gt 0 ] && [ "$different" -eq 0 ]
 }
 
-# Move packages from $tmp/rest to $tmp/set as long as no two of them bring a module of
-# the same name: each set is loaded in a guest of its own.
+# Move packages from $tmp/rest to $tmp/set as long as no two of them have a module of the same
+# name: each set is loaded in its own guest.
 choose_set() {
 	rm -rf "$tmp/set"
 	mkdir "$tmp/set"
@@ -101,8 +100,8 @@ choose_set() {
 	done < "$tmp/todo" > "$tmp/rest"
 }
 
-# The folder of modules for the guest: those of the set, and those of the kernel that
-# they depend on.
+# Make the guest's modules directory: the modules of the set, and those of the kernel that they
+# depend on.
 fill_modules() {
 	all=$tmp/all/lib/modules/$release
 	few=$tmp/share/lib/modules/$release
@@ -118,24 +117,24 @@ fill_modules() {
 		basename "$module" .ko
 	done > "$tmp/share/names"
 	xargs modprobe -d "$tmp/all" -S "$release" -a --show-depends \
-		< "$tmp/share/names" 2> "$tmp/said" | sort -u |
+		< "$tmp/share/names" 2> "$tmp/output" | sort -u |
 		sed -n "s,^insmod $all/\(kernel/[^ ]*\).*,\1,p" > "$tmp/needed"
 	tar -C "$all" -cf - -T "$tmp/needed" | tar -C "$few" -xf - && depmod -b "$tmp/share" "$release"
 }
 
-# A module that finds no device of its own has been linked and run.  -EINVAL is what
-# lime says of a missing parameter.  They stay: xt_CHAOS oopses when it goes.
+# A module that finds no device has been linked and run.  lime returns -EINVAL for a missing
+# parameter.  Nothing is unloaded, because xt_CHAOS oopses then.
 # shellcheck disable=SC2016	# the guest's shell expands it
 load='
 mount --bind /share/lib/modules /lib/modules
 while read -r name; do
-	said=$(modprobe "$name" 2>&1) && said=loaded
-	case $said in
+	result=$(modprobe "$name" 2>&1) && result=loaded
+	case $result in
 	loaded) ;;
-	*"No such device"*) said="no device" ;;
-	*"Invalid argument"*) said="no parameter" ;;
+	*"No such device"*) result="no device" ;;
+	*"Invalid argument"*) result="no parameter" ;;
 	esac
-	echo "$name: $said"
+	echo "$name: $result"
 done < /share/names
 dmesg | grep -e "disagrees about version" -e "Unknown symbol" -e "module verification"'
 
@@ -145,7 +144,7 @@ load_all() {
 	names=0
 	while [ -s "$tmp/rest" ]; do
 		choose_set
-		fill_modules || { show "$tmp/said"; return 1; }
+		fill_modules || { show "$tmp/output"; return 1; }
 		names=$((names + $(wc -l < "$tmp/share/names")))
 		"$top/vm/run" -k "$kernel" -s "$tmp/share" -m 2048 -t 900 "$load" \
 			>> "$tmp/guest.log" 2>&1

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 //
-// Read kheaders.tar.xz as monitoring agents in Go do: the xz decoder of Debian's
-// golang-github-xi2-xz-dev with its own limit of 64 MiB, archive/tar, regular files
-// alone; modprobe must not say anything.  Then the checks by which they tell a usable
-// tree: version.h is that of the running kernel, types.h and kconfig.h are there.
+// Read kheaders.tar.xz as monitoring agents in Go do: with the xz decoder of Debian's
+// golang-github-xi2-xz-dev and its limit of 64 MiB, archive/tar, and only regular files;
+// modprobe must print nothing.  Then check the tree as they do: version.h is that of the running
+// kernel, types.h and kconfig.h exist.
 //
-// Usage: reader FILE FOLDER LINUX_VERSION_CODE
+// Usage: reader FILE DIR LINUX_VERSION_CODE
 
 package main
 
@@ -54,8 +54,8 @@ func write(name string, in io.Reader) error {
 	return out.Close()
 }
 
-// extract returns how many regular files, and how many other members than folders.
-func extract(name, folder string) (files, others int, err error) {
+// extract returns the numbers of regular files and of members that are neither file nor directory.
+func extract(name, directory string) (files, others int, err error) {
 	file, err := os.Open(name)
 	if err != nil {
 		return
@@ -75,10 +75,10 @@ func extract(name, folder string) (files, others int, err error) {
 		}
 		switch {
 		case strings.Contains(member.Name, ".."):
-			return files, others, fmt.Errorf("%s: leaves the folder", member.Name)
+			return files, others, fmt.Errorf("%s: leaves the directory", member.Name)
 		case member.Typeflag == tar.TypeReg:
 			files++
-			err = write(filepath.Join(folder, member.Name), archive)
+			err = write(filepath.Join(directory, member.Name), archive)
 		case member.Typeflag != tar.TypeDir:
 			others++
 		}
@@ -90,14 +90,14 @@ func extract(name, folder string) (files, others int, err error) {
 
 func main() {
 	log.SetFlags(0)
-	folder := os.Args[2]
+	directory := os.Args[2]
 	unload := load(os.Args[1])
-	files, others, err := extract(os.Args[1], folder)
+	files, others, err := extract(os.Args[1], directory)
 	unload()
 	if err != nil {
 		log.Fatal(err)
 	}
-	text, err := os.ReadFile(filepath.Join(folder, "include/generated/uapi/linux/version.h"))
+	text, err := os.ReadFile(filepath.Join(directory, "include/generated/uapi/linux/version.h"))
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -106,12 +106,12 @@ func main() {
 		log.Fatalf("version.h: not the version code %s", os.Args[3])
 	}
 	for _, name := range []string{"include/linux/types.h", "include/linux/kconfig.h"} {
-		if info, err := os.Lstat(filepath.Join(folder, name)); err != nil || !info.Mode().IsRegular() {
+		if info, err := os.Lstat(filepath.Join(directory, name)); err != nil || !info.Mode().IsRegular() {
 			log.Fatalf("%s: not a regular file", name)
 		}
 	}
 	if others > 0 {
-		log.Fatalf("%d members that are neither files nor folders", others)
+		log.Fatalf("%d members that are neither files nor directories", others)
 	}
 	fmt.Printf("%d files, LINUX_VERSION_CODE %s\n", files, code[1])
 }

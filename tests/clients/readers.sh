@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# Programs that read the file without bcc: agents in Go, busybox, Python, the kernel's
-# own xz, and LISA's way to a tree that builds modules.
+# Programs other than bcc that read the file: agents in Go, busybox, Python, the kernel's own
+# xz decoder, and LISA's way to a tree that builds modules.
 
 # shellcheck source=../lib/test.sh
 . "$(dirname "$0")/../lib/test.sh"
@@ -15,7 +15,7 @@ package_version() {
 }
 
 # shellcheck disable=SC2016	# the guest's shell expands it
-# An agent in Go, the whole of it: modprobe, read, rmmod, check.
+# An agent in Go does it all: modprobe, read, rmmod, check.
 go_reader() {
 	( cd "$tmp" && GO111MODULE=off GOFLAGS='' CGO_ENABLED=0 GOPATH=/usr/share/gocode \
 		GOCACHE="$tmp/go" quiet go build -o "$tmp/share/reader" "$here/reader.go" ) ||
@@ -49,7 +49,7 @@ python_reader() {
 		END
 }
 
-# The kernel's decoder, and a stream that it cannot read to know that it would say so.
+# The kernel's decoder reads the archive, and reports a stream that it does not support.
 kernel_xz() {
 	mkdir "$tmp/xz" && cp "$here/xz_kernel.c" "$tmp/xz/xz_config.h" &&
 		cp "$kernel/source/include/linux/xz.h" "$tmp/xz" &&
@@ -60,8 +60,8 @@ kernel_xz() {
 		! head -c 1000000 "$tmp/tar" | xz --check=crc64 | "$tmp/xz/xz" > /dev/null 2>&1
 }
 
-# The archive laid over the kernel's source, as LISA does: modules_prepare, the archive
-# again, and a module.  No file is repaired before.
+# Unpack the archive over the kernel's source as LISA does: modules_prepare, the archive again,
+# then a module.  No file is repaired first.
 # shellcheck disable=SC2016	# the inner shell expands it
 lisa() {
 	mkdir "$tmp/lisa" && cp -r "$top/selftests/test_modules" "$tmp/lisa/modules" || return 1
@@ -86,7 +86,7 @@ tarfile.open(sys.argv[1]).extractall(sys.argv[2])" "$archive" "$3/tree"
 		"$tmp/lisa/modules" && [ -e "$tmp/lisa/modules/kheaders_test.ko" ]
 }
 
-# It is the module that the archive alone gives.
+# The module loads like one built from the archive alone.
 lisa_loads() {
 	cp "$tmp/lisa/modules/kheaders_test.ko" "$tmp/share" &&
 		quiet "$top/vm/run" -k "$kernel" -s "$tmp/share" \
@@ -104,7 +104,7 @@ ktap_test_result "$series: an agent in Go" go_reader
 ktap_test_result "$series: busybox" busybox_reader
 ktap_test_result "$series: Python's tarfile" python_reader
 ktap_test_result "$series: the kernel's own xz" kernel_xz
-ktap_test_result "$series: LISA's way to a module" lisa
+ktap_test_result "$series: LISA builds a module" lisa
 ktap_test_result "$series: that module loads" lisa_loads
 [ "$KTAP_FAIL" -ne 0 ] || {
 	record "agent in Go" "xi2/xz $(package_version golang-github-xi2-xz-dev)" \

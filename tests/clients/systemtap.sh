@@ -1,13 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# SystemTap's module back end: a script that includes kernel headers is compiled from the
-# extracted tree, without linux-headers or debug information, and run in the guest.
+# SystemTap's module back end: compile a script that includes kernel headers from the extracted
+# tree, without linux-headers or debug information, and run it in the guest.
 #
-# SystemTap and kernel have to go together: with bookworm's 4.8 nothing is built for its
-# own 6.1, with trixie's 5.1 nothing runs on its own 6.12 (uprobe_unregister() is gone),
-# with sid's 5.6 nothing is built for its own 7.2, from Debian's headers as from ours.
-# 5.1 serves 6.1.
+# SystemTap must match the kernel.  Bookworm's 4.8 does not build for its own 6.1, trixie's 5.1
+# does not run on its own 6.12 (uprobe_unregister() was removed), and sid's 5.6 does not build
+# for its own 7.2, with Debian's headers as with ours.  5.1 works on 6.1.
 
 # shellcheck source=../lib/test.sh
 . "$(dirname "$0")/../lib/test.sh"
@@ -41,9 +40,9 @@ runs() {
 		"$top/vm/run" -k "$kernel" -d "$disk" -s "$tmp/share" -m 2048 -t 300 '
 			mount -t debugfs debugfs /sys/kernel/debug
 			staprun /share/kheaders_stap.ko' \
-			> "$tmp/said" 2>&1
-	grep -q -x 'ticks 1' "$tmp/said" && return
-	show "$tmp/said"
+			> "$tmp/output" 2>&1
+	grep -q -x 'ticks 1' "$tmp/output" && return
+	show "$tmp/output"
 	return 1
 }
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Decode standard input with the kernel's own xz decoder, lib/xz of its source, which
- * knows CRC32 alone and here gets a dictionary of 8 MiB at most.  Built with -I for
- * that source's lib/xz and include/linux, and the folder of xz_config.h, which this is
- * too.
+ * supports only CRC32 and here gets a dictionary of at most 8 MiB.  Build it with -I for that
+ * source's lib/xz and include/linux, and for a directory with a copy of this file as
+ * xz_config.h.
  */
 #ifndef XZ_CONFIG_H
 #define XZ_CONFIG_H
@@ -43,7 +43,7 @@ static inline uint32_t get_unaligned_le32(const void *from)
 #endif
 
 #ifdef XZ_KERNEL_MAIN
-/* not again, as xz_config.h */
+/* for main(), not when included as xz_config.h */
 #undef XZ_KERNEL_MAIN
 #include "xz_crc32.c"
 #include "xz_dec_lzma2.c"

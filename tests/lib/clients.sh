@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=sh
-# what test.sh has set, and what the tests that read this file use:
+# test.sh sets some variables used here, and the tests use some set here:
 # shellcheck disable=SC2154,SC2034
 #
-# What the tests of clients share; read with "." behind lib.sh.
+# Shared by the tests of clients; source it after test.sh.
 
-# record CLIENT VERSION ROUTE RESULT: put a row into the table of clients in place of
-# an older one, if KHEADERS_RECORD is set
+# record CLIENT VERSION ROUTE RESULT: with KHEADERS_RECORD set, replace or add a row in
+# Documentation/clients.md
 record() {
 	[ -n "${KHEADERS_RECORD:-}" ] || return 0
-	# shellcheck disable=SC2154	# they are lib.sh's
+	# shellcheck disable=SC2154	# set by test.sh
 	table=$top/Documentation/clients.md
 	key="| $(sed 's/-.*//' "$kernel/release") | $1 | $3 |"
 	row="$key $2 | $4 |"

@@ -1,21 +1,21 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=sh
-# what test.sh has set, and what the tests that read this file use:
+# test.sh sets some variables used here, and the tests use some set here:
 # shellcheck disable=SC2154,SC2034
 #
-# What the tests with libFuzzer share; read with "." behind lib.sh.
+# Shared by the tests with libFuzzer; source it after test.sh.
 #
 # Environment:
-#   FUZZ_SECONDS  how long to look, in place of what the test sets as seconds
-#   FUZZ_RUNS     how many inputs to try instead, with no limit of time
+#   FUZZ_SECONDS  how long to fuzz, instead of the test's own limit
+#   FUZZ_RUNS     how many inputs to try instead, without a time limit
 
-# shellcheck disable=SC2154	# tmp is lib.sh's
+# shellcheck disable=SC2154	# test.sh sets tmp
 corpus=$tmp/corpus
 runs=${FUZZ_RUNS:-}
-least=30000	# fewer inputs tell nothing
+least=30000	# fewer inputs prove nothing
 [ -z "${KHEADERS_WHOLE:-}" ] || least=100000
 
-# fuzz TARGET ARGUMENT...: on $corpus, with $tmp/dictionary; what is found is $tmp/found-*
+# fuzz TARGET ARGUMENT...: on $corpus, with $tmp/dictionary; findings are $tmp/found-*
 fuzz() {
 	target=$1
 	shift
@@ -24,7 +24,7 @@ fuzz() {
 		"$corpus" > "$tmp/log" 2>&1
 }
 
-# The whole of an input, so that it can be tried elsewhere: base64 -d | xz -d
+# Print each finding in full, to be tried elsewhere: base64 -d | xz -d
 show_finding() {
 	for found in "$tmp"/found-*; do
 		[ -e "$found" ] || continue

@@ -1,17 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=sh
-# what test.sh has set, and what the tests that read this file use:
+# test.sh sets some variables used here, and the tests use some set here:
 # shellcheck disable=SC2154,SC2034
 #
-# What the tests of kernels with the patch series share; read with "." behind lib.sh.
+# Shared by the tests of kernels with the patch series; source it after test.sh.
 #
 # mode     y or m: how kheaders is built
-# variant  names of more configuration in vm/config, or nothing
+# variant  names of files in vm/config/variant, or nothing
 
 mode=m
 variant=
 
-# build MODE: set kernel, obj and archive; a build says nothing
+# build MODE: build the kernel, which must print nothing; set kernel, obj and archive
 build() {
 	# shellcheck disable=SC2086	# words
 	kernel=$("$top/vm/build" "$series/$arch" "$1" $variant 2> "$tmp/built") || {
@@ -20,26 +20,26 @@ build() {
 	}
 	obj=$kernel/obj
 	archive=$obj/kernel/kheaders/kheaders_data.tar.xz
-	# um: what ld and its makefile say of any kernel
+	# um: ld and the kernel's makefile always print these
 	grep -v -e '^building Linux' -e '^/usr/bin/ld: ' -e '^  LINK linux' "$tmp/built" \
 		> "$tmp/noise"
 	show "$tmp/noise"
 	[ ! -s "$tmp/noise" ]
 }
 
-# again [ARGUMENT...]: make in the object tree; $tmp/said has what it says
+# again [ARGUMENT...]: make in the object tree, with its output in $tmp/output
 again() {
 	# shellcheck disable=SC2086	# a list of words
-	$(vm_make) -j2 "$@" > "$tmp/said" 2>&1
+	$(vm_make) -j2 "$@" > "$tmp/output" 2>&1
 }
 
-# The command with which vm/build builds.
+# Print the make command that vm/build uses.
 vm_make() {
 	# shellcheck disable=SC2086	# words
 	"$top/vm/build" -k "$series/$arch" "$mode" $variant | tail -n 1
 }
 
-# The file whose link takes the archive.
+# The linked file that contains the archive.
 image() {
 	case $mode in
 	y) echo "$obj/vmlinux" ;;
@@ -51,7 +51,7 @@ stamps() {
 	stat -c '%n %Y %y' "$archive" "$obj/vmlinux" "$obj/kernel/kheaders/"*.ko 2> /dev/null
 }
 
-# The archive is in the image, between its markers.
+# The image contains exactly one archive between markers, the current one.
 in_image() {
 	grep -q -a IKHD_ST "$(image)" && grep -q -a IKHD_ED "$(image)" &&
 		python3 - "$archive" "$(image)" <<- 'END'
@@ -66,13 +66,13 @@ count_symvers() {
 	tar -xOf "$archive" ./Module.symvers | awk -F '\t' "$1"' { n++ } END { print n + 0 }'
 }
 
-# kmake: a module is built as the kernel was
+# kmake: make with the arguments that the kernel was built with
 kmake() {
 	# shellcheck disable=SC2046	# words
 	make -s $(vm_make | sed 's/.*O=[^ ]* *//') "$@"
 }
 
-# The same modules, with one CRC of their archive's Module.symvers altered.
+# The same modules, built with one CRC in Module.symvers altered.
 build_refused() {
 	rm -rf "$tmp/wrong"
 	mkdir "$tmp/wrong" "$tmp/share/refused" &&

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=sh
 #
-# What the tests on the build host share; read with "." from a script in tests/.
+# Shared by all tests on the build host; source it from a script in tests/*/.
 
 set -u
 export LC_ALL=C
@@ -13,7 +13,7 @@ top=$(realpath "$here/../..")
 # shellcheck source=../../vm/lib.sh
 . "$top/vm/lib.sh"
 
-# a series of vm/kernels, "/" and an architecture behind it if not this machine's
+# a series of vm/kernels, and "/ARCH" if the architecture is not this machine's
 series=${KHEADERS_SERIES:-6.1}
 arch=$(dpkg --print-architecture)
 case $series in
@@ -26,46 +26,46 @@ tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 trap 'exit 143' INT TERM
 
-# Set kernel to the folder of the kernel that is tested, see vm/fetch.
+# Set kernel to the directory of the kernel under test, see vm/fetch.
 need_kernel() {
 	kernel=$("$top/vm/fetch" -a "$arch" "$series") || ktap_exit_fail_msg "no kernel to test"
 }
 
-# The same, with $kernel/source.
+# The same, and make $kernel/source exist.
 need_kernel_source() {
 	kernel=$("$top/vm/fetch" -a "$arch" "$series" source) ||
 		ktap_exit_fail_msg "no kernel source to test with"
 }
 
-# whole: prove everything, as "make check-all" does, rather than take samples
+# whole: prove everything, as "make check-all" does, instead of taking samples
 whole() {
 	[ -n "${KHEADERS_WHOLE:-}" ]
 }
 
-# Print FILE as comments of the test's output: "why" it failed.
+# show [FILE...]: print as KTAP comments, to explain a failure
 show() {
 	sed 's/^/# /' "$@"
 }
 
-# quiet COMMAND...: show what it says only if it fails
+# quiet COMMAND...: show its output only if it fails
 quiet() {
-	"$@" > "$tmp/said" 2>&1 && return
+	"$@" > "$tmp/output" 2>&1 && return
 	ktap_print_msg "failed with status $?: $*"
-	show "$tmp/said"
+	show "$tmp/output"
 	return 1
 }
 
-# fails_with TEXT COMMAND...: COMMAND must fail, and say TEXT
+# fails_with TEXT COMMAND...: COMMAND must fail and print TEXT
 fails_with() {
 	want=$1
 	shift
-	if "$@" > "$tmp/said" 2>&1; then
+	if "$@" > "$tmp/output" 2>&1; then
 		ktap_print_msg "did not fail: $*"
 		return 1
 	fi
-	grep -q -F -e "$want" "$tmp/said" && return
-	ktap_print_msg "does not say \"$want\": $*"
-	show "$tmp/said"
+	grep -q -F -e "$want" "$tmp/output" && return
+	ktap_print_msg "does not print \"$want\": $*"
+	show "$tmp/output"
 	return 1
 }
 
@@ -130,7 +130,7 @@ put() {
 	mkdir -p "$(dirname "$1")" && printf '%s\n' "$2" > "$1"
 }
 
-# A source tree at $1: the least that kheaders.list asks for.
+# make_source DIR: the smallest source tree that kheaders.list accepts
 make_source() {
 	put "$1/Makefile" "# a kernel"
 	put "$1/arch/x86/Makefile" "# x86"
@@ -144,7 +144,7 @@ make_source() {
 	done
 }
 
-# What a build adds to it at $1.
+# make_objects DIR: add what building it would add
 make_objects() {
 	put "$1/.config" "CONFIG_64BIT=y"
 	put "$1/Module.symvers" "0x0	sym	vmlinux	EXPORT_SYMBOL"
@@ -159,25 +159,25 @@ make_objects() {
 	chmod +x "$1/scripts/basic/fixdep" "$1/scripts/mod/modpost"
 }
 
-# Pack from here on by an xz that is quick: for tests in which size means nothing.
+# Pack with a quick xz from here on, for tests in which size does not matter.
 pack_quickly() {
 	XZ=$top/tests/lib/xz_quick
 	export XZ
 }
 
-# kmake ARGUMENT...: make, with the compiler of the kernel that is tested
+# kmake ARGUMENT...: make with the compiler that built the kernel under test
 kmake() {
 	"$top/vm/with-toolchain" "$series" make -s ${XZ:+XZ="$XZ"} "$@"
 }
 
-# Build kheaders.ko for $kernel into the folder $1; more arguments go to make.
+# build_module DIR [ARGUMENT...]: build kheaders.ko for $kernel in DIR; ARGUMENTs are make's
 build_module() {
 	dir=$1
 	shift
 	quiet kmake -C "$top" KDIR="$kernel/kdir" BUILDDIR="$dir" "$@" module
 }
 
-# Build the modules of the selftests from the archive in the folder $1 alone.
+# build_test_modules DIR: build the selftests' modules from nothing but the archive in DIR
 build_test_modules() {
 	rm -rf "$1/tree" "$1/test_modules"
 	mkdir "$1/tree" &&
@@ -186,9 +186,9 @@ build_test_modules() {
 		quiet kmake -C "$1/tree" M="$1/test_modules" modules
 }
 
-# Put the selftests into the kernel's own and let those install them to the
-# folder $1, built by the compiler $2.  5.10 would install all headers of the kernel first, which takes its
-# whole source and is not needed.
+# install_selftests DIR [CC]: add the selftests to the kernel's own and let its makefiles
+# install them to DIR.  headers_install does nothing, because 5.10 would first install all
+# headers of the kernel, which takes the whole source and is not needed.
 install_selftests() {
 	rm -rf "$tmp/ksft" &&
 		mkdir -p "$tmp/ksft/tools" &&
@@ -202,15 +202,15 @@ install_selftests() {
 			CFLAGS="-O2 -Wall -Werror" install
 }
 
-# Fill the directory $1, which the guest shares, with what the selftests want: the
-# module, and modules made from its archive, of $built.
+# fill_share SHARE: put into SHARE what the selftests need in the guest: kheaders.ko, and
+# test modules built from its archive, both of $built
 fill_share() {
 	mkdir -p "$1" &&
 		install_selftests "$1/kselftest" &&
 		cp -r "$built/kheaders.ko" "$built/test_modules" "$1"
 }
 
-# What the guest does: install the module and run the selftests.
+# Runs in the guest: install the module and run the selftests.
 # shellcheck disable=SC2016	# the guest's shell expands it
 guest_selftests='
 if [ -e /share/kheaders.ko ]; then
@@ -222,16 +222,15 @@ export KHEADERS_MODULES=/share/test_modules
 cd /share/kselftest
 sh run_kselftest.sh'
 
-# Run the selftests in a guest with the share $1, whose archive has the sha256 $2,
-# and the commands $3 behind them.  Results of all of them go to standard output;
-# status: that of the runner.
+# run_guest_selftests SHARE SHA256 [COMMANDS]: run the selftests in a guest, then COMMANDS.
+# SHA256 is that of the archive.  The exit status is that of vm/run.
 run_guest_selftests() {
 	"$top/vm/run" -k "$kernel" -s "$1" -t 600 \
 		"export KHEADERS_SHA256=$2; $guest_selftests${3:-}"
 }
 
-# Turn the selftests' KTAP in $tmp/guest.log, which stands behind "# ", into lines
-# "pass" or "fail", tab, name in $tmp/results.
+# Turn the selftests' KTAP in $tmp/guest.log, where each line starts with "# ", into lines
+# of "pass" or "fail", a tab and the name in $tmp/results.
 results() {
 	sed -n -e 's/^# ok [0-9]* /pass\t/p' -e 's/^# not ok [0-9]* /fail\t/p' \
 		-e 's/^not ok [0-9]* /fail\t/p' "$tmp/guest.log" > "$tmp/results"

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# "make demo", as a newcomer runs it.
+# Run "make demo" as a newcomer would.
 
 # shellcheck source=../lib/test.sh
 . "$(dirname "$0")/../lib/test.sh"
@@ -14,10 +14,10 @@ ktap_print_header
 ktap_set_plan 4
 before=$(status)
 ktap_test_result "it passes" quiet make -s -C "$top" demo
-show "$tmp/said"
-# the kernel's own words, not those of the script
+show "$tmp/output"
+# printed by the guest's kernel, not by the script
 ktap_test_result "the module ran in the guest" \
-	grep -q '^\[ .*\] kheaders_test: [0-9]* processes on ' "$tmp/said"
-ktap_test_result "it ends with a summary" grep -q '^archive *[0-9]* bytes' "$tmp/said"
-ktap_test_result "the work tree is as it was" test "$before" = "$(status)"
+	grep -q '^\[ .*\] kheaders_test: [0-9]* processes on ' "$tmp/output"
+ktap_test_result "it ends with a summary" grep -q '^archive *[0-9]* bytes' "$tmp/output"
+ktap_test_result "the work tree is unchanged" test "$before" = "$(status)"
 ktap_finished

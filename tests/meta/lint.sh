@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# The quick checks: a few seconds, no kernel is built or booted.
+# The quick checks, in seconds; they neither build nor boot a kernel.
 
 # shellcheck source=../lib/test.sh
 . "$(dirname "$0")/../lib/test.sh"
@@ -22,7 +22,7 @@ shell_lint() {
 	shellcheck $(scripts)
 }
 
-# The guest and Kbuild may have another shell than bash.
+# Guests and Kbuild may use a shell other than bash.
 dash_reads() {
 	for file in $(scripts); do
 		dash -n "$file" || return 1
@@ -35,8 +35,8 @@ host_programs() {
 		scripts/strip_comments.c
 }
 
-# The kernel's own opinion.  CONTRIBUTING says why these types are left out.  Not in
-# a checkout: it would leave a file of names there.
+# checkpatch; CONTRIBUTING explains the ignored types.  Run it in a copy, because it leaves a
+# file of names where it runs.
 kernel_style() {
 	mkdir "$tmp/plain" && cp -r kheaders scripts selftests CONTRIBUTING "$tmp/plain" &&
 		cd "$tmp/plain" || return 1
@@ -53,7 +53,7 @@ check_style() {
 		selftests/*.c selftests/test_modules/*.c
 }
 
-# Functions of C and shell: from "{" to "}" at the start of a line.
+# Functions of C and shell, from "{" to "}" at the start of a line.
 function_lengths() {
 	for file in $files; do
 		case $file in
@@ -81,7 +81,7 @@ licences() {
 	done
 }
 
-# No mirror, no path of a developer's machine, no line that is too long to read.
+# No mirror, no path of a developer's machine.
 nothing_private() {
 	# shellcheck disable=SC2086	# names without blanks
 	! grep -n -I -E -e '(deb|snapshot|security)\.debian''\.org' \
@@ -93,7 +93,7 @@ text_form() {
 	! grep -n -I -E '[[:blank:]]$' $(echo "$files" | grep -v '\.diff$') || return 1
 	for file in $files; do
 		[ -z "$(tail -c 1 "$file")" ] && continue
-		ktap_print_msg "$file: no line end at the end"
+		ktap_print_msg "$file: no newline at the end"
 		return 1
 	done
 }
@@ -122,7 +122,7 @@ ktap_test_result "host programs compile without a warning" host_programs
 ktap_test_result "checkpatch" kernel_style
 ktap_test_result "no function over $longest lines" function_lengths
 ktap_test_result "licences" licences
-ktap_test_result "no blanks at line ends" text_form
+ktap_test_result "no trailing white space" text_form
 ktap_test_result "no names of mirrors, no private paths" nothing_private
 ktap_test_result "README's commands" readme_is_true
 ktap_finished

@@ -1,39 +1,39 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# Tests of the tests: what is broken must be reported as broken.
+# Test the tests: break things, and check that the tests report them as broken.
 
 # shellcheck source=../lib/test.sh
 . "$(dirname "$0")/../lib/test.sh"
 
-# verdict STATUS TEXT COMMAND: the runner's, of a guest that runs COMMAND
+# verdict STATUS TEXT COMMAND: vm/run of COMMAND ends with STATUS and prints TEXT
 verdict() {
 	"$top/vm/run" -t 40 -k "$kernel" -i "$tmp/initramfs" -s "$share" "$3" \
-		> "$tmp/said" 2>&1
+		> "$tmp/output" 2>&1
 	rc=$?
-	[ "$rc" -eq "$1" ] && grep -q -e "$2" "$tmp/said" && return
+	[ "$rc" -eq "$1" ] && grep -q -e "$2" "$tmp/output" && return
 	ktap_print_msg "status $rc"
-	show "$tmp/said"
+	show "$tmp/output"
 	return 1
 }
 
-# A test of one line, and how tests/run closes: counts LINE SCRIPT
+# counts LINE SCRIPT: LINE is the last that tests/run prints for a test that runs SCRIPT
 counts() {
 	printf '#!/bin/sh\n%s\n' "$2" > "$tmp/fake.sh"
 	chmod +x "$tmp/fake.sh"
-	"$top/tests/run" -t 2 "$tmp/fake.sh" > "$tmp/said" 2>&1
+	"$top/tests/run" -t 2 "$tmp/fake.sh" > "$tmp/output" 2>&1
 	rc=$?
 	case $1 in
 	"0 passed"*) want=1 ;;
 	*" 0 failed"*) want=0 ;;
 	*) want=1 ;;
 	esac
-	[ "$(tail -n 1 "$tmp/said")" = "$1" ] && [ "$rc" -eq "$want" ] && return
-	show "$tmp/said"
+	[ "$(tail -n 1 "$tmp/output")" = "$1" ] && [ "$rc" -eq "$want" ] && return
+	show "$tmp/output"
 	return 1
 }
 
-# A copy of the project in which sed does SCRIPT to FILE: mutant FILE SCRIPT
+# mutant FILE SCRIPT: copy the project and let sed apply SCRIPT to FILE there
 mutant() {
 	rm -rf "$tmp/mutant"
 	mkdir "$tmp/mutant"
@@ -45,44 +45,44 @@ mutant() {
 	return 1
 }
 
-# turns_red TEST TEXT FILE SCRIPT: TEST fails in that copy, at the check TEXT
+# turns_red TEST TEXT FILE SCRIPT: with that change TEST fails at the check TEXT
 turns_red() {
 	mutant "$3" "$4" || return 1
-	if "$(find "$tmp/mutant/tests" -name "$1")" > "$tmp/said" 2>&1; then
+	if "$(find "$tmp/mutant/tests" -name "$1")" > "$tmp/output" 2>&1; then
 		ktap_print_msg "$1 passes"
 		return 1
 	fi
-	grep -q "^not ok .*$2" "$tmp/said" && return
-	grep '^not ok' "$tmp/said" | show
+	grep -q "^not ok .*$2" "$tmp/output" && return
+	grep '^not ok' "$tmp/output" | show
 	return 1
 }
 
-# The selftests, on a module whose archive COMMAND changed: archive_turns_red TEXT
-# COMMAND, which gets the archive as $1
+# archive_turns_red TEXT COMMAND: the selftests fail at the check TEXT on a module whose archive
+# COMMAND has changed; it gets the archive as $1
 archive_turns_red() {
 	archive=$tmp/build/kheaders_data.tar.xz
 	sum=$(sha256sum < "$good")
 	cp "$good" "$archive" && sh -c "$2" sh "$archive" &&
 		build_module "$tmp/build" && ! cmp -s "$archive" "$good" || return 1
 	cp "$tmp/build/kheaders.ko" "$share"
-	run_guest_selftests "$share" "${sum%% *}" > "$tmp/said" 2>&1
-	grep -q "not ok .*$1" "$tmp/said" && return
-	grep 'not ok' "$tmp/said" | show
+	run_guest_selftests "$share" "${sum%% *}" > "$tmp/output" 2>&1
+	grep -q "not ok .*$1" "$tmp/output" && return
+	grep 'not ok' "$tmp/output" | show
 	return 1
 }
 
-# Without the module nothing can be said, and that is not a pass.
+# Without the module all selftests are skipped, which is not a pass.
 absent_is_skipped() {
 	mv "$share/kheaders.ko" "$tmp/kheaders.ko"
-	run_guest_selftests "$share" 0 > "$tmp/said" 2>&1
+	run_guest_selftests "$share" 0 > "$tmp/output" 2>&1
 	mv "$tmp/kheaders.ko" "$share"
-	[ "$(grep -c '^ok .*selftests: kheaders: .*# SKIP' "$tmp/said")" -ge 3 ] &&
-		! grep -q '^ok [^#]*$' "$tmp/said" && return
-	show "$tmp/said"
+	[ "$(grep -c '^ok .*selftests: kheaders: .*# SKIP' "$tmp/output")" -ge 3 ] &&
+		! grep -q '^ok [^#]*$' "$tmp/output" && return
+	show "$tmp/output"
 	return 1
 }
 
-# shellcheck disable=SC2016	# for the shell that sets it off
+# shellcheck disable=SC2016	# for the shell that runs it
 truncated='truncate -s -1000 "$1"'
 # shellcheck disable=SC2016
 flipped='printf "\\377" | dd of="$1" bs=1 seek=2000000 conv=notrunc 2> /dev/null'
@@ -112,8 +112,8 @@ ktap_test_result "a guest that hangs" verdict 124 'no end after 40 seconds' 'sle
 ktap_test_result "a guest that oopses" verdict 125 'lost.*console ends with' \
 	'echo c > /proc/sysrq-trigger; sleep 10'
 ktap_test_result "a guest that powers off" verdict 125 'lost without an answer' 'reboot -f'
-ktap_test_result "a kernel that is not there" \
-	fails_with "no kernel there" "$top/vm/run" -k "$tmp" true
+ktap_test_result "a missing kernel" \
+	fails_with "no kernel found" "$top/vm/run" -k "$tmp" true
 
 ktap_test_result "a test that passes" \
 	counts "1 passed, 0 failed, 0 skipped" 'echo 1..1; echo ok 1 a'
@@ -131,7 +131,7 @@ ktap_test_result "a test that ends early" \
 	counts "1 passed, 1 failed, 0 skipped" 'echo 1..2; echo ok 1 a'
 ktap_test_result "a test that dies" \
 	counts "1 passed, 1 failed, 0 skipped" 'echo 1..1; echo ok 1 a; kill -9 $$'
-ktap_test_result "a test that says nothing" counts "0 passed, 1 failed, 0 skipped" ':'
+ktap_test_result "a test that prints nothing" counts "0 passed, 1 failed, 0 skipped" ':'
 
 ktap_test_result "no module: skipped, not passed" absent_is_skipped
 if whole; then
@@ -144,7 +144,7 @@ ktap_test_result "a header dropped from the archive" \
 ktap_test_result "a header dropped by the packer" turns_red pack.sh "has every header" \
 	scripts/kheaders.list '$s,$,\nheaders src never include/linux/wwan.h,'
 if whole; then
-	ktap_test_result "a module that talks" turns_red guest.sh "nothing in the kernel log" \
+	ktap_test_result "a module that logs a line" turns_red guest.sh "nothing in the kernel log" \
 		kheaders/kheaders_sysfs.c \
 		's/^	kheaders_attr.private = .*/&\n	pr_info("hello\\n");/'
 	ktap_test_result "a packer that fails with status 0" turns_red pack_faults.sh "fails" \

@@ -1,11 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# The attribute and the module under a kernel that looks for faults (vm/config/debug):
-# many reads, many loads, with readers and without.  Whatever the kernel has to say
-# ends the guest, as it boots with panic_on_warn.  Two guests at once share it, as
-# one would take an hour; the reads come in runs of 5000, as kselftest gives a test 30
-# seconds.
+# Stress the attribute and the module on a debug kernel (vm/config/variant/debug): many reads
+# and many loads, with and without readers.  Any complaint of the kernel ends the guest, which
+# boots with panic_on_warn.  Two guests share the work, which would take one an hour.  Reads
+# come in runs of 5000, because kselftest limits a test to 30 seconds.
 
 # shellcheck source=../lib/test.sh
 . "$(dirname "$0")/../lib/test.sh"
@@ -24,7 +23,7 @@ cp /share/kheaders.ko "/lib/modules/$(uname -r)/updates"
 depmod
 mount -t debugfs debugfs /sys/kernel/debug
 export KHEADERS_MODULES=/share/test_modules
-# or "crng init done" comes into the log at any time
+# wait for it, or "crng init done" is logged at any time
 head -c 1 /dev/random > /dev/null
 echo clear > /sys/kernel/debug/kmemleak
 modprobe kheaders
@@ -35,7 +34,7 @@ done) && echo "stress: attribute passed"
 sh ./reload.sh && echo "stress: reload passed"
 rmmod kheaders
 grep -E "^(MemFree|Slab)" /proc/meminfo
-# an object counts as leaked when two scans have not found it, 5 seconds old
+# kmemleak reports an object that two scans missed and that is 5 seconds old
 echo scan > /sys/kernel/debug/kmemleak
 sleep 6
 echo scan > /sys/kernel/debug/kmemleak
@@ -66,12 +65,12 @@ run_stress() {
 	[ "$rc" -eq 0 ]
 }
 
-# said WHAT: by each guest
-said() {
+# printed WHAT: every guest printed it
+printed() {
 	[ "$(cat "$tmp"/guest.* | grep -c -x "stress: $1")" -eq "$guests" ]
 }
 
-# The detectors were really there.
+# A kernel without these detectors would prove nothing.
 detectors() {
 	for option in KASAN PROVE_LOCKING DEBUG_ATOMIC_SLEEP DEBUG_KMEMLEAK FORTIFY_SOURCE UBSAN; do
 		grep -q -x "CONFIG_$option=y" "$obj/.config" || return 1
@@ -84,11 +83,11 @@ detectors() {
 
 ktap_print_header
 build m || ktap_exit_fail_msg "the debug kernel does not build"
-prepare_guest || ktap_exit_fail_msg "nothing to test with"
+prepare_guest || ktap_exit_fail_msg "the guest's files cannot be prepared"
 ktap_set_plan 5
 ktap_test_result "no warning, no splat" run_stress
-ktap_test_result "$preads reads at random, 64 readers" said "attribute passed"
-ktap_test_result "$loads loads, $loads more under readers" said "reload passed"
-ktap_test_result "no leak" said "no leak"
-ktap_test_result "the kernel was looking" detectors
+ktap_test_result "$preads random reads, 64 readers" printed "attribute passed"
+ktap_test_result "$loads loads, $loads more under readers" printed "reload passed"
+ktap_test_result "no leak" printed "no leak"
+ktap_test_result "the kernel's detectors were on" detectors
 ktap_finished

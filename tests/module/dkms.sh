@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# dkms itself builds, installs and removes the module: for one kernel, and for the next.
-# In a root file system that goes away but for its places in $tmp, as depmod looks at
-# the machine's /lib/modules whatever dkms is told.
+# dkms itself builds, installs and removes the module, for one kernel and for the next.
+# It runs in a throw-away root file system with some directories bound from $tmp, because
+# depmod reads /lib/modules whatever directory dkms is given.
 
 # shellcheck source=../lib/test.sh
 . "$(dirname "$0")/../lib/test.sh"
@@ -21,7 +21,7 @@ run_dkms() {
 		exec dkms "$@"' "$tmp" "$places" "$@"
 }
 
-# add_kernel RELEASE: with the headers of the one that there is
+# add_kernel RELEASE: one more kernel, with the same headers
 add_kernel() {
 	mkdir -p "$tmp/lib/modules/$1" &&
 		ln -s "$(realpath "$kernel/kdir")" "$tmp/lib/modules/$1/build"
@@ -48,7 +48,7 @@ installs() {
 	run_dkms install -m kheaders -v 0.1 -k "$release" && installed "$release"
 }
 
-# What the hook of a kernel package calls.
+# A kernel package's hook calls this.
 follows() {
 	add_kernel "$release-next" && run_dkms autoinstall -k "$release-next" &&
 		installed "$release-next" && installed "$release"

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# The selftests, in a guest that runs the stock kernel and has nothing but busybox; and
-# the program there, linked statically.
+# Run the selftests in a guest with the stock kernel and only busybox, and the statically
+# linked program.
 
 # shellcheck source=../lib/test.sh
 . "$(dirname "$0")/../lib/test.sh"
@@ -22,7 +22,7 @@ program='
 rc=$?
 rmmod kheaders
 /share/kheaders extract --no-link && [ ! -e /sys/kernel/kheaders.tar.xz ] &&
-	echo "program: module came and went"
+	echo "program: module loaded and unloaded"
 tree=/var/cache/kheaders/$(uname -r)
 modprobe kheaders && mkdir /want && xzcat /sys/kernel/kheaders.tar.xz | tar -x -C /want
 rm "$tree/.kheaders"
@@ -46,13 +46,13 @@ run_guest_selftests "$share" "${sum%% *}" "$program" > "$tmp/guest.log" 2> "$tmp
 rc=$?
 show "$tmp/guest.log" "$tmp/run.log"
 results
-# the C test and three scripts: fewer means that one did not run
+# one C test and three scripts; fewer results mean that one did not run
 ktap_set_plan $(($(wc -l < "$tmp/results") + 4))
 report
 ktap_test_result "the guest answers" test "$rc" -eq 0
 ktap_test_result "all four selftests ran" \
 	test "$(grep -c '^ok [0-9]* selftests: kheaders: ' "$tmp/guest.log")" -eq 4
-for what in "module came and went" "tree is whole"; do
+for what in "module loaded and unloaded" "tree is whole"; do
 	ktap_test_result "a static program in the guest: $what" \
 		grep -q -x "program: $what" "$tmp/guest.log"
 done

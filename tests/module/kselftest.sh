@@ -1,30 +1,30 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# The selftests as the kernel's own makefiles run them in a patched tree: run_tests and
-# kselftest-install; here, where the kernel has no kheaders, and in a guest that has.  The
-# guest's compiler must be the one that built the kernel, this machine's: Debian 12's, 6.1.
+# Run the selftests as the kernel's own makefiles do in a patched tree, by run_tests and
+# kselftest-install: on this machine, whose kernel has no kheaders, and in a guest whose kernel
+# has.  The guest needs the compiler that built the kernel, so this works for 6.1 only.
 
 # shellcheck source=../lib/test.sh
 . "$(dirname "$0")/../lib/test.sh"
 # shellcheck source=../lib/kernel.sh
 . "$(dirname "$0")/../lib/kernel.sh"
 
-# in_selftests DIR TARGET...: objects go to $tmp/out
+# in_selftests DIR TARGET...: make, with objects in $tmp/out
 in_selftests() {
 	dir=$1
 	shift
 	make -s -C "$dir/tools/testing/selftests" O="$tmp/out" TARGETS=kheaders "$@" \
-		> "$tmp/said" 2>&1
+		> "$tmp/output" 2>&1
 }
 
-# Of a kernel without them every test is skipped, and says why.
+# Without kheaders every test is skipped and gives the reason.
 skipped_here() {
 	[ ! -e /sys/kernel/kheaders.tar.xz ] || return 0
 	in_selftests "$kernel/source" run_tests
-	grep -q '^TAP version 13' "$tmp/said" && grep -q '^1\.\.[1-9]' "$tmp/said" &&
-		grep -q '^ok .* # SKIP' "$tmp/said" && ! grep '^not ok' "$tmp/said" && return
-	show "$tmp/said"
+	grep -q '^TAP version 13' "$tmp/output" && grep -q '^1\.\.[1-9]' "$tmp/output" &&
+		grep -q '^ok .* # SKIP' "$tmp/output" && ! grep '^not ok' "$tmp/output" && return
+	show "$tmp/output"
 	return 1
 }
 
@@ -36,8 +36,8 @@ installed() {
 		grep -q '^kheaders:' "$tmp/installed/kselftest-list.txt"
 }
 
-# A root file system with a compiler, and in it what is needed of the tree; the kernel
-# knows no disk.
+# A root file system with a compiler and the parts of the tree that run_tests needs.  It is in
+# the share because this kernel has no disk driver.
 share_tree() {
 	root=$("$top/vm/rootfs" "$series" kselftest) || return 1
 	mkdir "$tmp/share" && cp -a "$root" "$tmp/share/root" &&
@@ -72,8 +72,8 @@ run_in_guest() {
 ktap_print_header
 ktap_set_plan 3
 mode=y
-build y || ktap_exit_fail_msg "does not build"
-ktap_test_result "$series: make run_tests skips where there is no kheaders" skipped_here
+build y || ktap_exit_fail_msg "the kernel does not build"
+ktap_test_result "$series: make run_tests skips without kheaders" skipped_here
 ktap_test_result "$series: make kselftest-install" installed
 ktap_test_result "$series: make run_tests in a guest" run_in_guest
 ktap_finished

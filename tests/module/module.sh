@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# Building kheaders.ko, and modules from what it carries.
+# Build kheaders.ko, and modules from the archive that it carries.
 
 # shellcheck source=../lib/test.sh
 . "$(dirname "$0")/../lib/test.sh"
@@ -10,16 +10,16 @@ help_is_default() {
 	make -s -C "$top" > "$tmp/help" && grep -q 'make demo' "$tmp/help"
 }
 
-# sparse and W=1 have nothing to say of our files
+# sparse and W=1 do not complain about our files
 builds_clean() {
 	kmake -C "$top" KDIR="$kernel/kdir" BUILDDIR="$tmp/checked" W=1 C=1 module \
-		> "$tmp/said" 2>&1 || return 1
-	! grep -e warning -e error "$tmp/said" && return
-	show "$tmp/said"
+		> "$tmp/output" 2>&1 || return 1
+	! grep -e warning -e error "$tmp/output" && return
+	show "$tmp/output"
 	return 1
 }
 
-# Between the markers in .rodata stands the archive, and nothing else.
+# .rodata holds the archive between its markers and nothing else.
 carries_archive() {
 	objcopy -O binary --only-section=.rodata "$tmp/build/kheaders.ko" "$tmp/rodata" &&
 		{
@@ -30,19 +30,19 @@ carries_archive() {
 		tail -c "$(wc -c < "$tmp/want")" "$tmp/rodata" | cmp - "$tmp/want"
 }
 
-# when FILE was last written
+# when FILE: the time of its last change
 when() {
 	stat -c %y "$tmp/build/$1"
 }
 
-# nothing_to_do KDIR: a build writes nothing and says nothing
+# nothing_to_do KDIR: a build writes nothing and prints nothing
 nothing_to_do() {
 	before=$(when kheaders_data.tar.xz)$(when kheaders.ko)
-	build_module "$tmp/build" KDIR="$1" && [ ! -s "$tmp/said" ] &&
+	build_module "$tmp/build" KDIR="$1" && [ ! -s "$tmp/output" ] &&
 		[ "$before" = "$(when kheaders_data.tar.xz)$(when kheaders.ko)" ]
 }
 
-# A build tree of our own, so that it can be changed.
+# A private build tree, which the tests can change.
 move_kdir() {
 	cp -r "$kernel/kdir/." "$tmp/kdir" &&
 		sed -i "s,^KBUILD_OUTPUT=.*,KBUILD_OUTPUT=$tmp/kdir," "$tmp/kdir/Makefile" &&
@@ -88,8 +88,8 @@ config_changed() {
 	repacks
 }
 
-# What the archive is made with counts as well: the script, the list, the stripper, an
-# option.  A copy of the project is changed, and its headers packed, which is quicker.
+# A change of the script, the list, the stripper or an option repacks, too.  Change them in a
+# copy of the project, and pack only headers, which is quicker.
 tools_changed() {
 	mkdir "$tmp/repo" && cp -r "$top/Makefile" "$top/kheaders" "$top/scripts" "$tmp/repo" &&
 		tool_build || return 1
@@ -114,14 +114,14 @@ tool_build() {
 		$keep module
 }
 
-# comparable KO: without debug info and build-id
+# comparable KO OUT: write KO without debug information and build-id
 comparable() {
 	strip --strip-debug --remove-section=.note.gnu.build-id \
 		--remove-section=.BTF --remove-section=.BTF_ids -o "$2" "$1"
 }
 
-# The same module, once from the headers package and once from the archive: the
-# same bytes, even at the same place.
+# A module built from the headers package and from the archive, at the same path, has the
+# same bytes.
 identical() {
 	cp -r "$top/selftests/test_modules" "$tmp/m" &&
 		quiet kmake -C "$kernel/kdir" M="$tmp/m" modules &&
@@ -136,11 +136,10 @@ identical() {
 }
 
 builds_without_warning() {
-	build_test_modules "$tmp/build" && ! grep -i warning "$tmp/said"
+	build_test_modules "$tmp/build" && ! grep -i warning "$tmp/output"
 }
 
-# Nothing of the machine but compiler, make and what they are made of: the tree
-# names no other place that is there.
+# The tree works anywhere and refers to no other place: move it, and trace what a build opens.
 builds_elsewhere() {
 	mkdir "$tmp/elsewhere" && mv "$tmp/build/tree" "$tmp/elsewhere/t r" || return 1
 	mv "$tmp/elsewhere/t r" "$tmp/elsewhere/tree"
@@ -173,24 +172,24 @@ pack_quickly
 [ ! -e "$top/.git" ] || status=$(git -C "$top" status --porcelain --ignored)
 ktap_set_plan 19
 ktap_test_result "make alone prints help" help_is_default
-ktap_test_result "a missing tree is named, and what to install" \
+ktap_test_result "a missing tree is named with the package to install" \
 	fails_with linux-headers make -C "$top" KDIR=/nonexistent
 ktap_test_result "the module builds" build_module "$tmp/build"
 ktap_test_result "sparse and W=1 find nothing" builds_clean
 ktap_test_result "it carries the archive between markers" carries_archive
 ktap_test_result "a second build does nothing" nothing_to_do "$kernel/kdir"
-ktap_test_result "another build tree" move_kdir
+ktap_test_result "a build tree elsewhere" move_kdir
 ktap_test_result "a changed header is packed" header_changed
 ktap_test_result "an added header is packed" header_added
 ktap_test_result "a renamed header is packed" header_renamed
 ktap_test_result "a removed header is gone" header_removed
 ktap_test_result "a changed .config is packed" config_changed
-ktap_test_result "a changed script, list, stripper or option packs anew" tools_changed
-ktap_test_result "a module builds from the archive, without a warning" \
+ktap_test_result "a changed script, list, stripper or option repacks" tools_changed
+ktap_test_result "a module builds from the archive without a warning" \
 	builds_without_warning
-ktap_test_result "its bytes are those of one from the headers package" identical
-ktap_test_result "it needs nothing outside the tree" builds_elsewhere
-ktap_test_result "a build tree with blanks in its path" blanks_in_kdir
-ktap_test_result "headers content" headers_content
-ktap_test_result "the work tree is as it was" tree_is_clean
+ktap_test_result "it is identical to one from the headers package" identical
+ktap_test_result "it needs no headers outside the tree" builds_elsewhere
+ktap_test_result "a build tree with spaces in its path" blanks_in_kdir
+ktap_test_result "CONTENT=headers has no build files" headers_content
+ktap_test_result "the work tree is unchanged" tree_is_clean
 ktap_finished

@@ -1,35 +1,35 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# Kinds of modules: one that exports symbols, of several files with a tracepoint and
-# assembly, and one in another folder that uses them.  From the archive they are what they
-# are from the full headers, and what W=1 says of them is.
+# Kinds of modules: one of several files, with exports, a tracepoint and assembly, and one in
+# another directory that uses its exports.  The archive and the full headers give the same
+# modules and the same warnings.
 
 # shellcheck source=../lib/test.sh
 . "$(dirname "$0")/../lib/test.sh"
 
-# build FROM NAME [ARGUMENT...]: both modules with the tree FROM, into the folder NAME; at
-# one place, as names of files get into them
+# build FROM NAME [ARGUMENT...]: build both modules with the tree FROM into the directory NAME.
+# Both builds are done at one path, because file names end up in modules.
 build() {
 	from=$1
 	name=$2
 	shift 2
 	rm -rf "$tmp/m" "${tmp:?}/$name"
 	cp -r "$here/kinds" "$tmp/m" &&
-		kmake -C "$from" M="$tmp/m/provider" "$@" modules > "$tmp/said" 2>&1 &&
+		kmake -C "$from" M="$tmp/m/provider" "$@" modules > "$tmp/output" 2>&1 &&
 		kmake -C "$from" M="$tmp/m/user" "$@" \
 			KBUILD_EXTRA_SYMBOLS="$tmp/m/provider/Module.symvers" modules \
-			>> "$tmp/said" 2>&1
+			>> "$tmp/output" 2>&1
 	rc=$?
-	[ "$rc" -eq 0 ] || tail -n 20 "$tmp/said" | show
-	cp "$tmp/said" "$tmp/m" && mv "$tmp/m" "$tmp/$name" && return "$rc"
+	[ "$rc" -eq 0 ] || tail -n 20 "$tmp/output" | show
+	cp "$tmp/output" "$tmp/m" && mv "$tmp/m" "$tmp/$name" && return "$rc"
 }
 
 quietly() {
-	build "$@" && ! grep -i warning "$tmp/$2/said"
+	build "$@" && ! grep -i warning "$tmp/$2/output"
 }
 
-# The versions of what is exported hang on structures of the kernel.
+# The CRCs of these exports depend on structures of the kernel.
 versions() {
 	show "$tmp/archive/provider/Module.symvers"
 	grep -q '^0x.*	kinds_count	' "$tmp/archive/provider/Module.symvers" &&
@@ -40,8 +40,8 @@ versions() {
 			"$tmp/archive/provider/Module.symvers")	kinds_count"
 }
 
-# But for debug information, which names the places of the headers, the build-id, and BTF,
-# which comes only where the kernel's vmlinux is beside the headers.
+# Leave out debug information, which names the headers' paths, the build-id, and BTF, which
+# modules get only where the kernel's vmlinux is in the tree.
 same() {
 	for name in provider/main.o provider/twice.o provider/kinds_provider.ko user/kinds_user.ko; do
 		for from in headers archive; do
@@ -55,19 +55,19 @@ same() {
 	done
 }
 
-# warnings NAME: as "file:line: warning: ..."; columns need not be those of the
+# warnings NAME: print them as "file:line: warning: ..."; columns may differ from those of the
 # full headers
 warnings() {
 	sed -n -e "s,^$common/,," -e "s,^$(realpath "$kernel/kdir")/,," -e 's,^\./,,' \
 		-e '/warning:/s/^\([^:]*:[0-9]*\):[0-9]*: /\1: /p' \
-		-e '/warning:/s/^[^:]*:[0-9]*: /&/p' "$tmp/$1/said" | sort -u
+		-e '/warning:/s/^[^:]*:[0-9]*: /&/p' "$tmp/$1/output" | sort -u
 }
 
 has_sparse() {
-	"$top/vm/with-toolchain" "$series" sparse --version > "$tmp/said" 2>&1
+	"$top/vm/with-toolchain" "$series" sparse --version > "$tmp/output" 2>&1
 }
 
-# warns W TEXT...: it says the same with both, and all of TEXT; but for kernel-doc
+# warns W TEXT...: W= prints the same with both trees, each TEXT included, kernel-doc's excluded
 warns() {
 	build "$kernel/kdir" headers.w W="$1" cmd_checkdoc= && build "$tmp/tree" archive.w W="$1" || return 1
 	warnings headers.w > "$tmp/headers.warnings"
@@ -83,7 +83,7 @@ warns() {
 	done
 }
 
-# sparse, and none
+# with sparse and without
 checks() {
 	for c in 0 1; do
 		build "$kernel/kdir" headers.c C="$c" && build "$tmp/tree" archive.c C="$c" || return 1
@@ -116,14 +116,14 @@ mkdir "$tmp/tree" && tar -xf "$archive" -C "$tmp/tree"
 ktap_set_plan 8
 ktap_test_result "$series: the modules build from the full headers" quietly "$kernel/kdir" headers
 ktap_test_result "$series: they build from the archive" quietly "$tmp/tree" archive
-ktap_test_result "$series: the versions of what they export are the same" versions
+ktap_test_result "$series: the symbol versions of their exports are the same" versions
 ktap_test_result "$series: the modules are the same" same
-ktap_test_result "$series: W=1 says the same" warns 1 kinds_unused
-ktap_test_result "$series: W=12 says the same of headers, too" warns 12 '^include/'
+ktap_test_result "$series: W=1 prints the same" warns 1 kinds_unused
+ktap_test_result "$series: W=12 prints the same for headers" warns 12 '^include/'
 if has_sparse; then
-	ktap_test_result "$series: C=0 and C=1 say the same" checks
+	ktap_test_result "$series: C=0 and C=1 print the same" checks
 else
-	ktap_test_skip "$series: C=0 and C=1 say the same" "no sparse where it is built"
+	ktap_test_skip "$series: C=0 and C=1 print the same" "no sparse where it is built"
 fi
 ktap_test_result "$series: they load" loads
 ktap_finished

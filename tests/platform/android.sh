@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# The probe for Android, run by mksh with nothing but toybox's programs.
+# Run the probe for Android by mksh with only toybox's programs.
 
 # shellcheck source=../lib/test.sh
 . "$(dirname "$0")/../lib/test.sh"
@@ -11,53 +11,53 @@ probe() {
 	want=$1
 	shift
 	env -i PATH="$tmp/bin" TMPDIR=/data/local/tmp "$@" \
-		mksh "$top/userspace/android/kheaders-probe.sh" > "$tmp/said" 2>&1
+		mksh "$top/userspace/android/kheaders-probe.sh" > "$tmp/output" 2>&1
 	got=$?
 	[ "$got" -eq "$want" ] && return
 	ktap_print_msg "status $got, not $want"
-	show "$tmp/said"
+	show "$tmp/output"
 	return 1
 }
 
-says() {
-	grep -q -e "$1" "$tmp/said" && return
-	show "$tmp/said"
+prints() {
+	grep -q -e "$1" "$tmp/output" && return
+	show "$tmp/output"
 	return 1
 }
 
 there() {
-	probe 0 KHEADERS_FILE="$tmp/file" && says "^file: $tmp/file, mode -rw-r--r--, 11 bytes" &&
-		says '^read: xz'
+	probe 0 KHEADERS_FILE="$tmp/file" && prints "^file: $tmp/file, mode -rw-r--r--, 11 bytes" &&
+		prints '^read: xz'
 }
 
-# Not as root, who may read all.
+# Run it as another user, since root may read everything.
 unreadable() {
 	chmod 755 "$tmp" && cp "$top/userspace/android/kheaders-probe.sh" "$tmp/probe" &&
 		chmod 755 "$tmp/probe" || return 1
 	setpriv --reuid 65534 --regid 65534 --clear-groups env -i PATH="$tmp/bin" \
-		KHEADERS_FILE="$tmp/private" mksh "$tmp/probe" > "$tmp/said" 2>&1
-	[ $? -eq 1 ] && says '^read: refused for user 65534'
+		KHEADERS_FILE="$tmp/private" mksh "$tmp/probe" > "$tmp/output" 2>&1
+	[ $? -eq 1 ] && prints '^read: refused for user 65534'
 }
 
 other() {
-	probe 1 KHEADERS_FILE="$tmp/other" && says 'is not xz'
+	probe 1 KHEADERS_FILE="$tmp/other" && prints 'is not xz'
 }
 
 absent() {
 	probe 3 KHEADERS_FILE="$tmp/absent" KHEADERS_FOLDERS="$tmp/none" &&
-		says '^module: none in' && says '^file: not there$'
+		prints '^module: none in' && prints '^file: not there$'
 }
 
 does_not_load() {
 	mkdir -p "$tmp/dlkm/kernel/kernel" && echo rubbish > "$tmp/dlkm/kernel/kernel/kheaders.ko" &&
 		probe 3 KHEADERS_FILE="$tmp/absent" KHEADERS_FOLDERS="$tmp/dlkm" &&
-		says "^module: $tmp/dlkm/kernel/kernel/kheaders.ko" && says '^module: does not load'
+		prints "^module: $tmp/dlkm/kernel/kernel/kheaders.ko" && prints '^module: does not load'
 }
 
-misuse() {
-	PATH="$tmp/bin" mksh "$top/userspace/android/kheaders-probe.sh" x > "$tmp/said" 2>&1
-	[ $? -eq 2 ] && [ "$(head -n 1 "$tmp/said")" = "Usage: kheaders-probe.sh" ] &&
-		! grep -i -e shellcheck -e toybox "$tmp/said"
+usage_error() {
+	PATH="$tmp/bin" mksh "$top/userspace/android/kheaders-probe.sh" x > "$tmp/output" 2>&1
+	[ $? -eq 2 ] && [ "$(head -n 1 "$tmp/output")" = "Usage: kheaders-probe.sh" ] &&
+		! grep -i -e shellcheck -e toybox "$tmp/output"
 }
 
 ktap_print_header
@@ -72,10 +72,10 @@ cp "$tmp/file" "$tmp/private"
 chmod 400 "$tmp/private"
 echo rubbish > "$tmp/other"
 ktap_set_plan 6
-ktap_test_result "the file is there" there
-ktap_test_result "the file is there, for others" unreadable
-ktap_test_result "the file is no archive" other
+ktap_test_result "the file is readable" there
+ktap_test_result "the file is readable only for others" unreadable
+ktap_test_result "the file is not an archive" other
 ktap_test_result "neither file nor module" absent
 ktap_test_result "a module that does not load" does_not_load
-ktap_test_result "misuse" misuse
+ktap_test_result "a usage error" usage_error
 ktap_finished

@@ -1,13 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# The probe for Android on an arm64 kernel with the patch series, where there is nothing
-# but mksh and toybox, and only /data/local/tmp to write to: what it says, as root and
-# as the shell's user, of a kernel that has the archive built in and of one with the
-# module.
+# Run the probe for Android on an arm64 kernel with the patch series, in a root file system
+# with only mksh and toybox, where only /data/local/tmp is writable: as root and as the shell's
+# user, on a kernel with the archive built in and on one with the module.
 #
 # Environment:
-#   KHEADERS_RECORD  if set, put what it says into Documentation/android.md
+#   KHEADERS_RECORD  if set, write the probe's output into Documentation/android.md
 
 # shellcheck source=../lib/test.sh
 . "$(dirname "$0")/../lib/test.sh"
@@ -16,7 +15,7 @@
 
 doc=$top/Documentation/android.md
 
-# Runs in the guest: Android's folders, in a root of their own.
+# Runs in the guest: lay out Android's directories in a root of their own.
 # shellcheck disable=SC2016	# the guest's shell expands it
 prepare='
 mkdir /android && mount --bind /share/android /android &&
@@ -41,8 +40,8 @@ file=/sys/kernel/kheaders.tar.xz'
 # shellcheck disable=SC2016	# the guest's shell expands it
 steps_m='
 probe "a module that is nowhere" 0
-folder=/android/system_dlkm/lib/modules/$(uname -r)/kernel/kernel/kheaders
-mkdir -p "$folder" && cp /share/kheaders.ko "$folder"
+directory=/android/system_dlkm/lib/modules/$(uname -r)/kernel/kernel/kheaders
+mkdir -p "$directory" && cp /share/kheaders.ko "$directory"
 probe "a module that is not loaded" 2000
 probe "a module that is not loaded" 0
 probe "a module that is loaded" 2000
@@ -58,7 +57,7 @@ chmod 400 "$file"
 probe "built in, the file for root alone" 2000
 probe "built in, with an argument" 2000 x'
 
-# Android's folders; its programs with what they are linked to.
+# Android's directories, and its programs with their libraries.
 make_android() {
 	root=$("$top/vm/rootfs" -a "$arch" 6.1 android) || return 1
 	android=$tmp/share/android
@@ -74,19 +73,19 @@ make_android() {
 	cp "$top/userspace/android/kheaders-probe.sh" "$tmp/share"
 }
 
-# guest MODE STEPS: what the probe says goes to $tmp/said.MODE
+# guest MODE STEPS: write the probe's output to $tmp/output.MODE
 guest() {
 	build "$1" || return 1
 	[ "$1" = y ] || cp "$kernel/modules/kernel/kernel/kheaders/kheaders.ko" "$tmp/share"
 	"$top/vm/run" -k "$kernel" -s "$tmp/share" -t 300 "$prepare
-$2" > "$tmp/said.$1" 2> "$tmp/run.log" && show "$tmp/said.$1" && return
-	show "$tmp/said.$1" "$tmp/run.log"
+$2" > "$tmp/output.$1" 2> "$tmp/run.log" && show "$tmp/output.$1" && return
+	show "$tmp/output.$1" "$tmp/run.log"
 	return 1
 }
 
-# said MODE TEXT USER STATUS REGEX...: in the part of TEXT and USER there are these lines
-said() {
-	sed -n "/^== $2, user $3\$/,/^exit status/p" "$tmp/said.$1" > "$tmp/part"
+# printed MODE TEXT USER STATUS REGEX...: the output of TEXT and USER has all these lines
+printed() {
+	sed -n "/^== $2, user $3\$/,/^exit status/p" "$tmp/output.$1" > "$tmp/part"
 	want=$4
 	shift 4
 	for regex in "exit status $want" "$@"; do
@@ -99,7 +98,7 @@ said() {
 there="file: /sys/kernel/kheaders.tar.xz, mode -r--r--r--, [0-9]* bytes"
 
 nothing_left() {
-	! grep '^left:' "$tmp/said.m" "$tmp/said.y" &&
+	! grep '^left:' "$tmp/output.m" "$tmp/output.y" &&
 		[ -z "$(find "$tmp/share/android/data" "$tmp/share/android/system_dlkm" -type f)" ]
 }
 
@@ -109,31 +108,31 @@ check() {
 	ktap_test_result "$series/$arch: $name" "$@"
 }
 
-# What stands behind the last heading of the document.
+# Replace the output after the last heading of the document.
 record() {
 	[ -n "${KHEADERS_RECORD:-}" ] && [ "$KTAP_FAIL" -eq 0 ] || return 0
-	{ sed '/^    == /,$d' "$doc"; sed 's/^./    &/' "$tmp/said.y" "$tmp/said.m"; } > "$tmp/doc" &&
+	{ sed '/^    == /,$d' "$doc"; sed 's/^./    &/' "$tmp/output.y" "$tmp/output.m"; } > "$tmp/doc" &&
 		cp "$tmp/doc" "$doc"
 }
 
 ktap_print_header
-[ "$arch" = arm64 ] || ktap_skip_all "for arm64 only: android_guest.sh@6.12/arm64"
-make_android || ktap_exit_fail_msg "no programs of Android's"
+[ "$arch" = arm64 ] || ktap_skip_all "for arm64 only: android_guest@6.12/arm64"
+make_android || ktap_exit_fail_msg "no programs for Android"
 ktap_set_plan 12
-check "=m runs" guest m "$steps_m"
-check "no module" said m "a module that is nowhere" 0 3 'file: not there' 'module: none in .*'
-check "a module that the shell may not load" said m "a module that is not loaded" 2000 3 \
+check "=m: the guest runs" guest m "$steps_m"
+check "no module" printed m "a module that is nowhere" 0 3 'file: not there' 'module: none in .*'
+check "a module that the shell may not load" printed m "a module that is not loaded" 2000 3 \
 	'module: /system_dlkm/.*/kheaders.ko' 'module: does not load' 'insmod: .*'
-check "a module that root loads" said m "a module that is not loaded" 0 0 "$there" 'read: xz'
-check "a module that is loaded" said m "a module that is loaded" 2000 0 "$there" 'read: xz'
-check "its file for root alone" said m "a module that is loaded, its file for root alone" \
+check "a module that root loads" printed m "a module that is not loaded" 0 0 "$there" 'read: xz'
+check "a module that is loaded" printed m "a module that is loaded" 2000 0 "$there" 'read: xz'
+check "a file that only root may read" printed m "a module that is loaded, its file for root alone" \
 	2000 1 'read: refused for user 2000'
-check "=y runs" guest y "$steps_y"
-check "built in, for the shell" said y "built in" 2000 0 "$there" 'read: xz'
-check "built in, for root" said y "built in" 0 0 "$there" 'read: xz'
-check "built in, the file for root alone" said y "built in, the file for root alone" 2000 1 \
+check "=y: the guest runs" guest y "$steps_y"
+check "built in, for the shell" printed y "built in" 2000 0 "$there" 'read: xz'
+check "built in, for root" printed y "built in" 0 0 "$there" 'read: xz'
+check "built in, a file that only root may read" printed y "built in, the file for root alone" 2000 1 \
 	'read: refused for user 2000'
-check "misuse" said y "built in, with an argument" 2000 2 'Usage: .*'
-check "nothing is written" nothing_left
+check "a usage error" printed y "built in, with an argument" 2000 2 'Usage: .*'
+check "the probe leaves no file" nothing_left
 record
 ktap_finished

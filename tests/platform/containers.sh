@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# Containers, by the means that they are made of: what the host has is mounted into a
-# root file system without modprobe, kmod and xz, read-only.  Root in there is the host's
-# root, or in a user namespace a user of the host's whose root owns the container alone.
+# Containers, by the means that they are made of: the host's tree or file is mounted read-only
+# into a root file system without modprobe, kmod and xz.  Root in the container is the host's
+# root or, in a user namespace, one of the host's users.
 
 # shellcheck disable=SC2016	# other shells expand it, in a container or a guest
 # shellcheck source=../lib/test.sh
@@ -11,11 +11,11 @@
 
 user=12345
 file=/sys/kernel/kheaders.tar.xz
-nobody=65534		# what a user namespace shows of users that are not in it
+nobody=65534		# a user namespace maps all other users to this one
 
-# Runs in a new mount namespace: $1 where the container is to be, $2 its programs, $3
-# whose it is, behind that WHAT:WHERE, each to be mounted read-only at WHERE, then "--"
-# and the command.
+# Runs in a new mount namespace.  Arguments: the container's mount point, the root file system
+# with its programs, its owner, then WHAT:WHERE, each to be mounted read-only at WHERE, then
+# "--" and the command.
 enter='
 set -e
 at=$1 root=$2 owner=$3
@@ -54,34 +54,34 @@ shift
 [ "$owner" -ne 0 ] || set -- chroot . "$@"
 exec "$@"'
 
-# container STATUS USER MOUNT... -- COMMAND: what it says goes to $tmp/said
+# container STATUS USER MOUNT... -- COMMAND: run it, with its output in $tmp/output
 container() {
 	want=$1
 	owner=$2
 	shift 2
 	unshare --mount --pid --fork sh -c "$enter" sh "$tmp/at" "$root" "$owner" \
 		"$tmp/build/kheaders:/opt/kheaders" "$top/selftests/test_modules:/opt/modules" \
-		"$@" > "$tmp/said" 2>&1
+		"$@" > "$tmp/output" 2>&1
 	got=$?
 	[ "$got" -eq "$want" ] && return
 	ktap_print_msg "container $*: status $got, not $want"
-	show "$tmp/said"
+	show "$tmp/output"
 	return 1
 }
 
-says() {
-	grep -q -e "$1" "$tmp/said" && return
-	ktap_print_msg "does not say: $1"
-	show "$tmp/said"
+prints() {
+	grep -q -e "$1" "$tmp/output" && return
+	ktap_print_msg "does not print: $1"
+	show "$tmp/output"
 	return 1
 }
 
-# The tree on the host, as root makes it.
+# Root extracts the tree on the host.
 host_tree() {
 	quiet "$tmp/build/kheaders" extract --archive "$work/archive.tar.xz" --dest "$work/tree"
 }
 
-# What is missing there is missing.
+# The container really lacks the programs that extraction must not need.
 no_programs() {
 	container 0 0 -- sh -c '
 		for program in modprobe insmod kmod xz unxz; do
@@ -89,7 +89,7 @@ no_programs() {
 		done'
 }
 
-# Where the build link leads in the container, no header may be written.
+# In the container no header behind the build link can be written.
 build_module_there='
 link=/lib/modules/$1/build
 ! touch "$link/x" 2> /dev/null || exit 1
@@ -97,38 +97,38 @@ grep -q "define LINUX_VERSION_CODE" "$link/include/generated/uapi/linux/version.
 cp -r /opt/modules /src/modules && make -C "$link" M=/src/modules CC=gcc-12 modules &&
 	ls -n "$link/Makefile" && cat /src/modules/kheaders_test.ko | md5sum'
 
-# builds USER: from the tree alone, mounted where tools look for it
+# builds USER: build from only the tree, mounted where tools look for it
 builds() {
 	container 0 "$1" "$work/tree:/lib/modules/$release/build" -- \
 		sh -c "$build_module_there" sh "$release" || return 1
-	[ "$1" -eq 0 ] || says "^-rw-r--r-- 1 $nobody $nobody .*Makefile"
+	[ "$1" -eq 0 ] || prints "^-rw-r--r-- 1 $nobody $nobody .*Makefile"
 }
 
-# The modules are the same whoever builds them.
+# Both users build the same module.
 same_module() {
-	builds 0 && tail -n 1 "$tmp/said" > "$tmp/sum.0" &&
-		builds "$user" && tail -n 1 "$tmp/said" > "$tmp/sum" &&
+	builds 0 && tail -n 1 "$tmp/output" > "$tmp/sum.0" &&
+		builds "$user" && tail -n 1 "$tmp/output" > "$tmp/sum" &&
 		grep -q '^[0-9a-f]\{32\} ' "$tmp/sum" && quiet diff "$tmp/sum.0" "$tmp/sum"
 }
 
-# The link itself leads to a place that the container has not got.
+# The host's link points to a path that the container does not have.
 link_alone() {
 	mkdir -p "$work/modules/$release" && ln -s "$work/tree" "$work/modules/$release/build" &&
 		container 0 0 "$work/modules:/lib/modules" -- \
 			sh -c '[ -L "$1" ] && [ ! -e "$1" ]' sh "/lib/modules/$release/build"
 }
 
-# extracts USER: from the file alone
+# extracts USER: extract and build from only the file
 extracts() {
 	container 0 "$1" "$work/archive.tar.xz:$file" -- sh -c '
 		/opt/kheaders extract --archive "$1" --dest /var/tree &&
 			/opt/kheaders verify --archive "$1" --dest /var/tree &&
 			cp -r /opt/modules /src/modules &&
 			make -C /var/tree M=/src/modules CC=gcc-12 modules' sh "$file" &&
-		says '/var/tree: extracted' && says '/var/tree: is what the archive holds'
+		prints '/var/tree: extracted' && prints '/var/tree: is what the archive holds'
 }
 
-# Compared with the file where the tree is the host's, and cannot be written to.
+# verify works on the host's tree, mounted read-only.
 verifies() {
 	container 0 "$1" "$work/archive.tar.xz:$file" "$work/tree:/tree" -- \
 		/opt/kheaders verify --archive "$file" --dest /tree
@@ -136,24 +136,24 @@ verifies() {
 
 without_both() {
 	container 3 "$1" -- /opt/kheaders extract --dest /var/tree &&
-		says "$file: not there, and no module kheaders for this kernel"
+		prints "$file: not there, and no module kheaders for this kernel"
 }
 
-# An archive of another kernel than the one that runs is not taken for its own.
+# The archive of another kernel is refused.
 other_kernel() {
 	[ "$release" != "$(uname -r)" ] || return 0
 	container 1 "$1" "$work/archive.tar.xz:$file" -- sh -c '
 		/opt/kheaders extract --dest /var/tree
 		rc=$?
 		ls -A /var
-		exit "$rc"' && says "made for Linux $release, and .* is running" &&
-		! grep -q '^tree' "$tmp/said"
+		exit "$rc"' && prints "made for Linux $release, and .* is running" &&
+		! grep -q '^tree' "$tmp/output"
 }
 
 read_only() {
 	container 1 "$1" "$work/archive.tar.xz:$file" "$work/empty.$1:/tree" -- \
 		/opt/kheaders extract --archive "$file" --dest /tree/tree &&
-		says '^kheaders: /tree/tree: cannot be locked: Read-only file system'
+		prints '^kheaders: /tree/tree: cannot be locked: Read-only file system'
 }
 
 # as_user COMMAND...
@@ -161,8 +161,8 @@ as_user() {
 	setpriv --reuid "$user" --regid "$user" --clear-groups "$@"
 }
 
-# Not a container but the host's own folders, where root is nobody: it refuses, and
-# leaves no trace.  As the user that it is outside it may.
+# In a user namespace without a container the host's root is nobody, so extraction to the
+# host's directories is refused and leaves no trace.  Outside, the same user may extract.
 host_folders() {
 	fails_with "kheaders: /: refused: belongs to user $nobody, not to root" \
 		as_user unshare --user --map-root-user "$work/kheaders" extract \
@@ -174,7 +174,7 @@ host_folders() {
 			--archive "$work/archive.tar.xz" --dest "$work/own/tree"
 }
 
-# What root made stays as it is when somebody in a user namespace wants it made anew.
+# Root of a user namespace cannot replace the host's tree.
 nothing_lost() {
 	before=$(find "$work/tree" -printf '%p %i %T@ %s\n' | sort | md5sum)
 	fails_with "kheaders: " as_user unshare --user --map-root-user "$work/kheaders" extract \
@@ -182,7 +182,7 @@ nothing_lost() {
 		[ "$before" = "$(find "$work/tree" -printf '%p %i %T@ %s\n' | sort | md5sum)" ]
 }
 
-# Mounted from a kernel, where the file goes when its module does.
+# The file is mounted, then its module unloaded and loaded again.
 mounted_file='
 file=/sys/kernel/kheaders.tar.xz
 insmod /share/kheaders.ko && : > /tmp/file && mount --bind "$file" /tmp/file || exit 1
@@ -193,9 +193,9 @@ insmod /share/kheaders.ko && [ -e "$file" ] && cat /tmp/file 2>&1'
 
 module_goes() {
 	mkdir "$tmp/share" && cp "$built/kheaders.ko" "$tmp/share" || return 1
-	"$top/vm/run" -k "$kernel" -s "$tmp/share" "$mounted_file" > "$tmp/said" 2>&1
-	says "^mounted: $(stat -c %s "$work/archive.tar.xz")\$" && says '^module: gone' &&
-		[ "$(grep -c 'No such device' "$tmp/said")" -eq 2 ]
+	"$top/vm/run" -k "$kernel" -s "$tmp/share" "$mounted_file" > "$tmp/output" 2>&1
+	prints "^mounted: $(stat -c %s "$work/archive.tar.xz")\$" && prints '^module: gone' &&
+		[ "$(grep -c 'No such device' "$tmp/output")" -eq 2 ]
 }
 
 both() {
@@ -214,23 +214,23 @@ ktap_print_header
 [ "$(id -u)" -eq 0 ] || ktap_skip_all "needs root"
 need_kernel
 release=$(cat "$kernel/release")
-# in a folder that all can reach and root alone can write to
+# in a directory that everyone can reach and only root can write to
 work=$(mktemp -d /var/lib/kheaders-test.XXXXXX)
 trap 'rm -rf "$work" "$tmp"' EXIT
 chmod 755 "$work"
-prepare || ktap_exit_fail_msg "nothing to test with"
+prepare || ktap_exit_fail_msg "the container cannot be prepared"
 ktap_set_plan 13
-ktap_test_result "the container has no modprobe, kmod and xz" no_programs
+ktap_test_result "the container has no modprobe, kmod or xz" no_programs
 ktap_test_result "the host extracts" host_tree
-ktap_test_result "the tree, read-only: builds a module" builds 0
-ktap_test_result "the same where root is a user of the host's" same_module
-ktap_test_result "the build link alone leads nowhere" link_alone
-ktap_test_result "the file, read-only: extracts, verifies, builds" both extracts
-ktap_test_result "the tree is compared with the file" both verifies
+ktap_test_result "a read-only tree builds a module" builds 0
+ktap_test_result "root of a user namespace builds the same module" same_module
+ktap_test_result "the build link without the tree leads nowhere" link_alone
+ktap_test_result "from a read-only file it extracts, verifies and builds" both extracts
+ktap_test_result "verify compares a read-only tree with the file" both verifies
 ktap_test_result "neither file nor module" both without_both
-ktap_test_result "another kernel's file is not taken for its own" both other_kernel
-ktap_test_result "a place that is read-only" both read_only
-ktap_test_result "the host's folders in a user namespace" host_folders
-ktap_test_result "a tree of the host's stays as it is" nothing_lost
-ktap_test_result "the file when its module goes" module_goes
+ktap_test_result "another kernel's file is refused" both other_kernel
+ktap_test_result "a read-only destination is refused" both read_only
+ktap_test_result "the host's directories are refused in a user namespace" host_folders
+ktap_test_result "root of a user namespace cannot replace the host's tree" nothing_lost
+ktap_test_result "reads of a mounted file fail after its module is unloaded" module_goes
 ktap_finished

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# The Debian packages: they build, lintian has no error to tell, they install, are
-# removed again, and dkms builds the module from theirs.
+# Build the Debian packages; lintian finds no error, they install and purge without a trace,
+# and dkms builds the module of kheaders-dkms.
 
 # shellcheck source=../lib/test.sh
 . "$(dirname "$0")/../lib/test.sh"
@@ -16,13 +16,13 @@ package_builds() {
 }
 
 no_errors() {
-	lintian --allow-root --fail-on error "$tmp"/*.changes > "$tmp/said" 2>&1
+	lintian --allow-root --fail-on error "$tmp"/*.changes > "$tmp/output" 2>&1
 	rc=$?
-	show "$tmp/said"
+	show "$tmp/output"
 	return "$rc"
 }
 
-# In a root file system that goes away: libraries are there by other packages' doing.
+# In a throw-away root file system, where other packages have brought the libraries.
 # shellcheck disable=SC2016	# the inner shell expands it
 installs() {
 	root=$("$top/vm/rootfs" "$series" systemd) || return 1
@@ -54,10 +54,10 @@ dkms_builds() {
 ktap_print_header
 need_kernel
 release=$(cat "$kernel/release")
-command -v lintian > /dev/null || ktap_exit_fail_msg "no lintian; run 'make deps-all'"
+command -v lintian > /dev/null || ktap_exit_fail_msg "lintian: not installed; run 'vm/deps debian'"
 ktap_set_plan 4
 ktap_test_result "dpkg-buildpackage" package_builds
-ktap_test_result "lintian has no error" no_errors
-ktap_test_result "installed, run, purged without a trace" installs
+ktap_test_result "lintian finds no error" no_errors
+ktap_test_result "it installs, runs, and purges without a trace" installs
 ktap_test_result "dkms builds the module" dkms_builds
 ktap_finished

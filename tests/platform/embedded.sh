@@ -1,9 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# The recipes in Documentation/embedded.md, for Buildroot and Yocto: their commands, taken
-# from there, build module and program for arm64 with what these systems would set, and
-# what they install works in a guest.
+# Run the commands of the recipes in Documentation/embedded.md with the variables that Buildroot
+# and Yocto would set, for arm64: module and program build, install, and work in a guest.
 
 # shellcheck source=../lib/test.sh
 . "$(dirname "$0")/../lib/test.sh"
@@ -12,8 +11,8 @@
 
 gnu=aarch64-linux-gnu
 
-# Write the files that the document shows into the folder $1: a line that is nothing but
-# a name in backquotes, and behind it the text, indented.
+# recipes DIR: write the files that the document shows into DIR.  Each is a line with only a
+# name in backquotes, followed by the indented text.
 recipes() {
 	awk -v dir="$1" '
 	/^`[^`]*`:$/ {
@@ -31,8 +30,8 @@ recipes() {
 	{ file = blank = "" }' "$top/Documentation/embedded.md"
 }
 
-# What Buildroot makes of a package, in short: the order of commands and hooks, its
-# variables and what they have in them.
+# Buildroot's package infrastructure in short: the order of commands and hooks, and its
+# variables.
 write_infra() {
 	cat <<- 'END'
 		BR2_EXTERNAL_KHEADERS_PATH := $(CURDIR)
@@ -63,7 +62,7 @@ write_infra() {
 	END
 }
 
-# The sources, as these systems have them in a folder of their own.
+# These systems copy the sources into a build directory.
 sources() {
 	mkdir -p "$1" && cp -r "$top/Makefile" "$top/COPYING" "$top/kheaders" "$top/scripts" \
 		"$top/userspace" "$1"
@@ -76,7 +75,7 @@ buildroot() {
 			SYSROOT="$sysroot" CC_FOR_TARGET="$gnu-gcc --sysroot=$sysroot"
 }
 
-# All that has to be chosen is, and no more: what the program is linked with.
+# The recipes depend on exactly the libraries that the program is linked with.
 configured() {
 	sed -n 's/^KHEADERS_DEPENDENCIES = host-pkgconf //p' \
 		"$tmp/recipes/package/kheaders/kheaders.mk" | tr ' ' '\n' | sort > "$tmp/depends"
@@ -92,12 +91,12 @@ configured() {
 	done
 }
 
-# value VARIABLE RECIPE: of a recipe of Yocto's
+# value VARIABLE RECIPE: its value in a Yocto recipe
 value() {
 	sed -n "s/^$1 = \"\\(.*\\)\"/\\1/p" "$yocto/$2"
 }
 
-# oe PACKAGE ARGUMENT...: oe_runmake, in B, with what the recipe and Yocto set
+# oe PACKAGE ARGUMENT...: oe_runmake in B, with the variables of the recipe and of Yocto
 oe() {
 	# shellcheck disable=SC2034	# the recipe's words are made of them
 	S=$tmp/oe/src B=$tmp/oe/$1 STAGING_KERNEL_BUILDDIR=$(realpath "$kernel/kdir") prefix=/usr
@@ -110,7 +109,7 @@ oe() {
 		CFLAGS="-O2 -pipe" make $options "$@" )
 }
 
-# The program, and the module as module.bbclass has it built and installed.
+# Build and install the program, and the module as module.bbclass does.
 yocto() {
 	D=$tmp/oe/image
 	sources "$tmp/oe/src" && export CC="$gnu-gcc --sysroot=$sysroot" &&
@@ -126,26 +125,26 @@ yocto() {
 		[ -e "$tmp/oe/kheaders-module/Module.symvers" ]
 }
 
-# COPYING is what the recipes take it for.
+# The recipes have the checksum of COPYING.
 licensed() {
 	sum=$(md5sum < "$top/COPYING")
 	[ "$(grep -l "COPYING;md5=${sum%% *}" "$yocto"/*.bb | wc -l)" -eq 2 ]
 }
 
-# installed FOLDER: the same from both
+# installed DIR: both systems install the same files
 installed() {
 	( cd "$1" && find . -type f ! -name 'modules.*' | sort ) > "$tmp/files"
 	for file in ./usr/sbin/kheaders ./etc/init.d/kheaders \
 		    ./usr/lib/systemd/system/kheaders.service ./usr/share/man/man8/kheaders.8 \
 		    "./lib/modules/$(cat "$kernel/release")/updates/kheaders.ko"; do
 		grep -q -x -F "$file" "$tmp/files" && continue
-		ktap_print_msg "$file: not there"
+		ktap_print_msg "$file: not installed"
 		show "$tmp/files"
 		return 1
 	done
 }
 
-# Runs in the guest: what was installed, with the libraries of the system root.
+# Runs in the guest: use the installed files with the libraries of the system root.
 # shellcheck disable=SC2016	# the guest's shell expands it
 works='
 mkdir -p "/lib/modules/$(uname -r)/updates" /var/cache
@@ -156,7 +155,7 @@ export LD_LIBRARY_PATH=/share/lib
 modinfo -F filename kheaders
 readlink "/lib/modules/$(uname -r)/build"'
 
-# works_there FOLDER
+# works_there DIR
 works_there() {
 	rm -rf "$tmp/share"
 	mkdir -p "$tmp/share" && cp -r "$1" "$tmp/share/target" &&
@@ -169,18 +168,18 @@ works_there() {
 }
 
 ktap_print_header
-[ "$arch" = arm64 ] || ktap_skip_all "for arm64 only: embedded.sh@6.12/arm64"
+[ "$arch" = arm64 ] || ktap_skip_all "for arm64 only: embedded@6.12/arm64"
 recipes "$tmp/recipes"
 yocto=$tmp/recipes/recipes-kernel/kheaders
 build m || ktap_exit_fail_msg "no kernel to test"
 sysroot=$("$top/vm/rootfs" -a "$arch" 6.1 sysroot) || ktap_exit_fail_msg "no libraries for $arch"
 ktap_set_plan 8
-ktap_test_result "the recipes depend on what the program is linked with" configured
-ktap_test_result "the recipes know the licence" licensed
-ktap_test_result "Buildroot: module and program" buildroot
-ktap_test_result "Buildroot: are installed" installed "$tmp/br/target"
-ktap_test_result "Buildroot: work in the guest" works_there "$tmp/br/target"
-ktap_test_result "Yocto: module and program" yocto
-ktap_test_result "Yocto: are installed" installed "$tmp/oe/image"
-ktap_test_result "Yocto: work in the guest" works_there "$tmp/oe/image"
+ktap_test_result "the recipes depend on the program's libraries" configured
+ktap_test_result "the recipes have the licence's checksum" licensed
+ktap_test_result "Buildroot: module and program build" buildroot
+ktap_test_result "Buildroot: they are installed" installed "$tmp/br/target"
+ktap_test_result "Buildroot: they work in the guest" works_there "$tmp/br/target"
+ktap_test_result "Yocto: module and program build" yocto
+ktap_test_result "Yocto: they are installed" installed "$tmp/oe/image"
+ktap_test_result "Yocto: they work in the guest" works_there "$tmp/oe/image"
 ktap_finished

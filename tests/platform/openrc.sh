@@ -1,23 +1,23 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# The init script on a machine that sysvinit and OpenRC boot: it extracts at boot, says
-# how things are, and is no failure where the kernel has no headers.
+# Boot a machine by sysvinit and OpenRC with the init script: it extracts at boot, reports its
+# status, and does not fail where the kernel has no headers.
 
 # shellcheck source=../lib/test.sh
 . "$(dirname "$0")/../lib/test.sh"
 
-# guest OPTIONS COMMAND: in $tmp/said what it says
+# guest OPTIONS COMMAND: run it, with its output in $tmp/output
 guest() {
 	# shellcheck disable=SC2086	# words
 	"$top/vm/run" -k "$kernel" -s "$tmp/share" -d "$tmp/disk" $1 -m 2048 -t 600 "$2" \
-		> "$tmp/said" 2>&1 && return
-	show "$tmp/said"
+		> "$tmp/output" 2>&1 && return
+	show "$tmp/output"
 	return 1
 }
 
-# init has no unit to run the command that the guest is for; and where systemd's folder
-# is, scripts take it that systemd runs.
+# The guest's command is started from inittab, since there is no unit to run it.  /run/systemd
+# is removed, since scripts conclude from it that systemd runs.
 # shellcheck disable=SC2016	# the guest's shell expands it
 prepare='
 cp -r /share/installed/. /
@@ -69,42 +69,42 @@ rc-service kheaders stop
 does without rc-service kheaders start
 does without-status rc-service kheaders status'
 
-# said REGEX...: each is a line of it
-said() {
+# printed REGEX...: each matches a whole line of the output
+printed() {
 	for regex; do
-		grep -q -x -e "$regex" "$tmp/said" && continue
+		grep -q -x -e "$regex" "$tmp/output" && continue
 		ktap_print_msg "no line \"$regex\""
-		show "$tmp/said"
+		show "$tmp/output"
 		return 1
 	done
 }
 
 installs() {
-	guest -w "$prepare" && said 'insserv: 0' 'insserv: enable service .*/rc2.d/S[0-9]*kheaders' \
+	guest -w "$prepare" && printed 'insserv: 0' 'insserv: enable service .*/rc2.d/S[0-9]*kheaders' \
 		'.*service kheaders added to runlevel default.*'
 }
 
 boots() {
-	guest -b "$look" && grep -e '^init:' -e '^ kheaders' "$tmp/said" | show &&
-		said 'init: init' ' kheaders *\[ *started *\].*' "link: $tree" &&
-		! grep '^module: left loaded' "$tmp/said"
+	guest -b "$look" && grep -e '^init:' -e '^ kheaders' "$tmp/output" | show &&
+		printed 'init: init' ' kheaders *\[ *started *\].*' "link: $tree" &&
+		! grep '^module: left loaded' "$tmp/output"
 }
 
-says_how_it_is() {
-	said 'status: 0' "archive: not shown now" "tree:    $tree, current"
+reports_status() {
+	printed 'status: 0' "archive: not shown now" "tree:    $tree, current"
 }
 
 starts_again() {
-	said 'stop: 0' 'stopped: the tree stays' 'again: 0' 'again: the tree is there' 'restart: 0'
+	printed 'stop: 0' 'stopped: the tree stays' 'again: 0' 'again: the tree is there' 'restart: 0'
 }
 
 fails() {
-	said 'refused: 1' 'kheaders: /var/cache/kheaders: refused: others can write there .*' \
+	printed 'refused: 1' 'kheaders: /var/cache/kheaders: refused: others can write there .*' \
 		'nonsense: 2'
 }
 
 nothing_there() {
-	said 'without: 0' 'without-status: 3' 'archive: none' 'tree:    none'
+	printed 'without: 0' 'without-status: 3' 'archive: none' 'tree:    none'
 }
 
 ktap_print_header
@@ -118,10 +118,10 @@ cp "$built/kheaders.ko" "$tmp/share"
 disk=$("$top/vm/disk" "$series" openrc) || ktap_exit_fail_msg "no disk with OpenRC"
 cp --sparse=always "$disk" "$tmp/disk"
 ktap_set_plan 6
-ktap_test_result "installed, its place found by insserv and OpenRC" installs
-ktap_test_result "OpenRC starts it at boot, and it extracts" boots
-ktap_test_result "status says how it is" says_how_it_is
-ktap_test_result "stopped the tree stays, started again it is made" starts_again
-ktap_test_result "what goes wrong is said" fails
-ktap_test_result "a kernel without headers is no failure" nothing_there
+ktap_test_result "installed, insserv and OpenRC find its place" installs
+ktap_test_result "OpenRC starts it at boot and it extracts" boots
+ktap_test_result "status reports the tree" reports_status
+ktap_test_result "stop keeps the tree, start extracts it again" starts_again
+ktap_test_result "failures are reported" fails
+ktap_test_result "a kernel without headers is not a failure" nothing_there
 ktap_finished

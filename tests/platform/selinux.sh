@@ -1,23 +1,23 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# The policy for Android: compiled as Android does it, with the least of Android's own
-# policy around it, asked by setools, and loaded into a kernel that enforces it.
+# Compile the SELinux policy for Android as Android does, with a minimum of Android's own policy
+# around it, query it by setools, and load it into a kernel that enforces it.
 
 # shellcheck source=../lib/test.sh
 . "$(dirname "$0")/../lib/test.sh"
 
 sepolicy=$top/userspace/android/sepolicy
 
-# What stands before the *.te files: names as Android has them.  Classes and permissions
-# that are not here the kernel allows (checkpolicy -U allow).
+# The part of Android's policy before the *.te files.  The kernel allows classes and permissions
+# that are missing here (checkpolicy -U allow).
 policy_head() {
 	cat <<- 'END'
 		class process
 		class dir
 		class file
 	END
-	# the kernel counts them
+	# the kernel knows them by number
 	for sid in kernel security unlabeled fs file file_labels init any_socket port netif \
 		   netmsg node igmp_packet icmp_socket tcp_socket sysctl_modprobe sysctl \
 		   sysctl_fs sysctl_kernel sysctl_net sysctl_net_unix sysctl_vm sysctl_dev \
@@ -56,7 +56,7 @@ policy_head() {
 	END
 }
 
-# And behind them.
+# The part after them.
 policy_tail() {
 	echo 'role r; role r types domain; user u roles r level s0 range s0 - s0:c0;'
 	policy_head | sed -n 's/^sid \(.*\)/sid \1 u:object_r:unlabeled:s0/p' |
@@ -64,7 +64,7 @@ policy_tail() {
 	echo 'genfscon sysfs / u:object_r:sysfs:s0'
 }
 
-# compile FOLDER: the fragment in it, to $tmp/policy, by way of CIL to $tmp/policy.cil
+# compile DIR: compile its fragment to $tmp/policy, and by way of CIL to $tmp/policy.of_cil
 compile() {
 	rm -f "$tmp/policy" "$tmp/policy.of_cil"
 	{ policy_head; cat "$1"/*.te; policy_tail; cat "$1/genfs_contexts"; } |
@@ -79,21 +79,21 @@ compiled() {
 	compile "$sepolicy"
 }
 
-# is WANT COMMAND...: what it says of both policies, lines sorted, is WANT
+# is WANT COMMAND...: its sorted output for both policies is WANT
 is() {
 	want=$1
 	shift
 	for policy in "$tmp/policy" "$tmp/policy.of_cil"; do
 		"$@" "$policy" 2>&1 | sed 's/^ *//' | grep -v -e '^$' -e '^[A-Z][a-z]*: ' |
-			sort > "$tmp/said"
-		[ "$(cat "$tmp/said")" = "$want" ] && continue
+			sort > "$tmp/output"
+		[ "$(cat "$tmp/output")" = "$want" ] && continue
 		ktap_print_msg "$*"
-		show "$tmp/said"
+		show "$tmp/output"
 		return 1
 	done
 }
 
-# rules POLICY: what it allows with the file, but for the kernel, which may all here
+# rules POLICY: what it allows on the file, without the kernel's own rule
 rules() {
 	sesearch -A -t sysfs_kheaders -c file "$1" | grep -v '^allow kernel '
 }
@@ -103,7 +103,7 @@ labelled() {
 genfscon sysfs /kernel/kheaders.tar.xz  u:object_r:sysfs_kheaders:s0' seinfo --genfscon=sysfs
 }
 
-# Android's own tests demand sysfs_type of all that sysfs shows.
+# Android's own tests demand sysfs_type of every file in sysfs.
 typed() {
 	is 'type sysfs_kheaders, fs_type, sysfs_type;' seinfo -x --type=sysfs_kheaders
 }
@@ -117,7 +117,7 @@ holds() {
 	compile "$1" && labelled && typed && allowed
 }
 
-# Each of these makes one of the above fail, which do not fail by themselves.
+# Each of these changes must make one of the checks above fail.
 broken() {
 	holds "$sepolicy" || return 1
 	for change in 's,kernel/,kernel/x/,' 's/^genfscon/#&/' 's/, sysfs_type//' \
@@ -134,8 +134,8 @@ broken() {
 	compile "$sepolicy"
 }
 
-# Runs in the guest, where runcon asks for a configuration: "may DOMAIN" says what
-# reading the file as DOMAIN gives.
+# Runs in the guest, where runcon needs a configuration file.  "may DOMAIN" prints the result of
+# reading the file as DOMAIN.
 # shellcheck disable=SC2016	# the guest's shell expands it
 enforced='
 file=/sys/kernel/kheaders.tar.xz
@@ -152,7 +152,7 @@ may() {
 for domain in shell dumpstate untrusted_app; do
 	may "$domain"
 done
-# a thread of the kernel writes that
+# a kernel thread writes the audit log
 sleep 1
 dmesg | grep "avc: .*kheaders.tar.xz" | sed "s/.*avc:/avc:/"
 echo 0 > /sys/fs/selinux/enforce'
@@ -167,34 +167,34 @@ in_the_kernel() {
 	[ "$rc" -eq 0 ]
 }
 
-# guest_says REGEX: a line of it, as a whole
-guest_says() {
+# guest_printed REGEX: it matches a whole line of the guest's output
+guest_printed() {
 	grep -q -x -e "$1" "$tmp/guest"
 }
 
 kernel_labels() {
-	in_the_kernel && guest_says 'label: u:object_r:sysfs_kheaders:s0 /sys/kernel/kheaders.tar.xz'
+	in_the_kernel && guest_printed 'label: u:object_r:sysfs_kheaders:s0 /sys/kernel/kheaders.tar.xz'
 }
 
 readers_read() {
-	guest_says 'shell: 0 fd 37 7a 58 5a 00 ' && guest_says 'dumpstate: 0 fd 37 7a 58 5a 00 '
+	guest_printed 'shell: 0 fd 37 7a 58 5a 00 ' && guest_printed 'dumpstate: 0 fd 37 7a 58 5a 00 '
 }
 
 apps_do_not() {
-	guest_says 'untrusted_app: [1-9].*' &&
-		guest_says 'avc: *denied .* tcontext=u:object_r:sysfs_kheaders:s0 tclass=file .*'
+	guest_printed 'untrusted_app: [1-9].*' &&
+		guest_printed 'avc: *denied .* tcontext=u:object_r:sysfs_kheaders:s0 tclass=file .*'
 }
 
 ktap_print_header
 need_kernel
 share_build || ktap_exit_fail_msg "kheaders.ko does not build"
 ktap_set_plan 8
-ktap_test_result "the policy compiles, by way of CIL, too" compiled
+ktap_test_result "the policy compiles, directly and by way of CIL" compiled
 ktap_test_result "the file has its label" labelled
 ktap_test_result "the label has Android's attributes" typed
-ktap_test_result "the shell and bug reports may read it, and nobody else" allowed
-ktap_test_result "a broken policy is noticed" broken
-ktap_test_result "a kernel that enforces it labels the file" kernel_labels
-ktap_test_result "they can read it there" readers_read
-ktap_test_result "apps cannot" apps_do_not
+ktap_test_result "only the shell and bug reports may read it" allowed
+ktap_test_result "each break of the policy is noticed" broken
+ktap_test_result "an enforcing kernel labels the file" kernel_labels
+ktap_test_result "the shell and bug reports read it" readers_read
+ktap_test_result "apps cannot read it" apps_do_not
 ktap_finished

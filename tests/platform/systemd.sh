@@ -1,18 +1,18 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# The unit on a machine with systemd and no kernel headers: extracts at the first boot,
-# does nothing at the second, and extracts anew for another kernel of the same release.
+# Boot a machine with systemd, the unit and no kernel headers: it extracts at the first boot,
+# does nothing at the second, and extracts again for another kernel of the same release.
 
 # shellcheck source=../lib/test.sh
 . "$(dirname "$0")/../lib/test.sh"
 
-# guest OPTIONS COMMAND: in $tmp/said what it says
+# guest OPTIONS COMMAND: run it, with its output in $tmp/output
 guest() {
 	# shellcheck disable=SC2086	# words
 	"$top/vm/run" -k "$booted" -s "$tmp/share" -d "$tmp/disk" -w $1 -m 2048 -t 900 "$2" \
-		> "$tmp/said" 2>&1 && return
-	show "$tmp/said"
+		> "$tmp/output" 2>&1 && return
+	show "$tmp/output"
 	return 1
 }
 
@@ -25,7 +25,7 @@ mkdir -p "/lib/modules/$release/updates"
 cp /share/kheaders.ko "/lib/modules/$release/updates"
 depmod && systemctl enable kheaders.service && [ ! -e "/lib/modules/$release/build" ]'
 
-# What a boot leaves: the state of the system, of the unit, of the tree.
+# Print the state after a boot: of the system, the unit and the tree.
 # shellcheck disable=SC2016	# the guest's shell expands it
 look='
 release=$(uname -r)
@@ -46,20 +46,20 @@ cat "$tree/.kheaders"
 kheaders status || echo "status: $?"
 kheaders verify && echo "verify: ok"'
 
-said() {
-	grep -q -x -e "$1" "$tmp/said" && return
-	show "$tmp/said"
+printed() {
+	grep -q -x -e "$1" "$tmp/output" && return
+	show "$tmp/output"
 	return 1
 }
 
 first_boot() {
-	guest -b "$look" && said "system: running" && said "unit: success active" &&
-		said "link: /var/cache/kheaders/$release" && said "verify: ok" &&
-		! grep -q "^module: left" "$tmp/said" &&
-		cp "$tmp/said" "$tmp/first" && grep "took" "$tmp/said" | show
+	guest -b "$look" && printed "system: running" && printed "unit: success active" &&
+		printed "link: /var/cache/kheaders/$release" && printed "verify: ok" &&
+		! grep -q "^module: left" "$tmp/output" &&
+		cp "$tmp/output" "$tmp/first" && grep "took" "$tmp/output" | show
 }
 
-# By the build link alone, on the machine itself, and it loads.
+# Build a module on the machine with nothing but the build link, and load it.
 # shellcheck disable=SC2016	# the guest's shell expands it
 serves_make() {
 	guest -b 'cp -r /share/modules /tmp/m &&
@@ -68,13 +68,13 @@ serves_make() {
 }
 
 second_boot() {
-	guest -b "$look" && said "system: running" && said "unit: success active" || return 1
-	grep -e "took" -e "takes" "$tmp/said" | show
+	guest -b "$look" && printed "system: running" && printed "unit: success active" || return 1
+	grep -e "took" -e "takes" "$tmp/output" | show
 	grep -e "^tree:" -e "^marker:" "$tmp/first" > "$tmp/then"
-	grep -e "^tree:" -e "^marker:" "$tmp/said" | diff "$tmp/then" -
+	grep -e "^tree:" -e "^marker:" "$tmp/output" | diff "$tmp/then" -
 }
 
-# The same kernel but for one byte, of its build-id.  It starts uncompressed, by PVH.
+# The same kernel with one byte of its build-id changed.  It boots uncompressed, by PVH.
 alter_build_id() {
 	mkdir "$tmp/other" && cp -P "$kernel/modules" "$kernel/release" "$kernel/arch" "$tmp/other" &&
 		rm -f "$tmp/other/modules" && ln -s "$(realpath "$kernel/modules")" "$tmp/other/modules" &&
@@ -95,11 +95,11 @@ alter_build_id() {
 other_kernel() {
 	alter_build_id || return 1
 	booted=$tmp/other
-	guest -b "$look" && said "unit: success active" && said "verify: ok" &&
-		said "link: /var/cache/kheaders/$release" || return 1
-	grep "^marker:" "$tmp/said" > "$tmp/now"
+	guest -b "$look" && printed "unit: success active" && printed "verify: ok" &&
+		printed "link: /var/cache/kheaders/$release" || return 1
+	grep "^marker:" "$tmp/output" > "$tmp/now"
 	! grep -q -x -f "$tmp/now" "$tmp/then" && return
-	show "$tmp/said"
+	show "$tmp/output"
 	return 1
 }
 
@@ -118,7 +118,7 @@ cp --sparse=always "$disk" "$tmp/disk"
 ktap_set_plan 5
 ktap_test_result "installed on a machine without headers" guest "" "$prepare"
 ktap_test_result "the first boot extracts" first_boot
-ktap_test_result "a module is built by the build link, and loads" serves_make
+ktap_test_result "a module builds from the build link and loads" serves_make
 ktap_test_result "the second boot does nothing" second_boot
-ktap_test_result "another kernel of that release extracts anew" other_kernel
+ktap_test_result "another kernel of that release extracts again" other_kernel
 ktap_finished

@@ -1,11 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# A kernel with the patch series: built as a module and built in, with what a build
-# must do and not do, booted, and a module from its archive loaded.
+# Build a kernel with the patch series, with kheaders as a module and built in; check what
+# later builds redo; boot it and load a module built from its archive.
 #
 # Environment:
-#   KHEADERS_RECORD  if set, measure and keep the figures in Documentation/kernels.md
+#   KHEADERS_RECORD  if set, write measured figures into Documentation/kernels.md
 
 # shellcheck source=../lib/test.sh
 . "$(dirname "$0")/../lib/test.sh"
@@ -14,38 +14,38 @@
 
 nothing_to_do() {
 	before=$(stamps)
-	again || { show "$tmp/said"; return 1; }
-	[ "$before" = "$(stamps)" ] && ! grep -e ' kernel/kheaders' -e PACK "$tmp/said"
+	again || { show "$tmp/output"; return 1; }
+	[ "$before" = "$(stamps)" ] && ! grep -e ' kernel/kheaders' -e PACK "$tmp/output"
 }
 
-# What the archive holds, but for the number of the link, which 5.10 has in there.
+# The archive's content without the number of the link, which 5.10 puts into compile.h.
 contents() {
 	tar -xOf "$archive" --exclude=./include/generated/compile.h | sha256sum
 }
 
-# A header that no object includes makes a new archive, and nothing else.
+# A header that no object includes repacks the archive and compiles nothing.
 header_repacks() {
 	before=$(contents)
 	echo "#define KHEADERS_PROBE 1" > "$probe"
 	again && [ "$before" != "$(contents)" ] && in_image &&
 		tar -xOf "$archive" ./include/uapi/linux/kheaders_probe.h | grep -q PROBE &&
-		! grep -E '^  (CC|AS|HOSTCC)  ' "$tmp/said" | grep -v -e init/version -e '\.tmp_vmlinux' \
+		! grep -E '^  (CC|AS|HOSTCC)  ' "$tmp/output" | grep -v -e init/version -e '\.tmp_vmlinux' \
 			-e 'kheaders/kheaders_data.o' -e 'vmlinux\.export' -e ' arch/[^/]*/boot/'
 	rc=$?
 	rm "$probe"
-	[ "$rc" -eq 0 ] || show "$tmp/said"
+	[ "$rc" -eq 0 ] || show "$tmp/output"
 	again && [ "$before" = "$(contents)" ] && in_image && return "$rc"
 }
 
-# A program that fails stops the build with a message, and the next one recovers.
+# A failing program stops the build with a message; the next build recovers.
 packer_fails() {
 	echo "#define KHEADERS_PROBE 2" > "$probe"
 	before=$(sha256sum < "$archive")
 	again XZ=false
 	rc=$?
-	grep -q 'pack_headers: xz: failed with status 1' "$tmp/said" || rc=0
+	grep -q 'pack_headers: xz: failed with status 1' "$tmp/output" || rc=0
 	[ "$before" = "$(sha256sum < "$archive")" ] || rc=0
-	[ "$rc" -ne 0 ] || show "$tmp/said"
+	[ "$rc" -ne 0 ] || show "$tmp/output"
 	rm "$probe"
 	[ "$rc" -ne 0 ] && again && in_image
 }
@@ -61,7 +61,7 @@ seconds() {
 	cat "$tmp/time"
 }
 
-# Seconds of a build with nothing to do, the best of ten.
+# Seconds that a build with nothing to do takes, the best of ten.
 idle() {
 	make="$(vm_make) -j2"
 	for _ in 1 2 3 4 5 6 7 8 9 10; do
@@ -76,7 +76,7 @@ difference() {
 		'BEGIN { printf "%.*f", digits, with - without }'
 }
 
-# What the archive adds to a build: to make it, and to link it.
+# Seconds that packing and linking the archive add to a build.
 added() {
 	make="$(vm_make) -j2"
 	[ "$mode" = m ] || rm -f "$(image)" "$(image).unstripped"
@@ -88,7 +88,7 @@ added() {
 	difference "$with" "$without" 1
 }
 
-# Put this kernel's row into the table in place of an older one.
+# Replace this kernel's row in the table.
 record() {
 	[ -n "${KHEADERS_RECORD:-}" ] && [ "$good" -gt 0 ] && [ "$good" -eq "$total" ] || return 0
 	# shellcheck disable=SC2016	# they are awk's
@@ -100,10 +100,10 @@ record() {
 		"$(cat "$tmp/seconds.n")" "$(added)" \
 		"$(difference "$(idle)" "$(cat "$tmp/idle.n")" 2)")
 	table=$top/Documentation/kernels.md
-	# 7.2.13, say, is of the line 7.x
+	# 7.2.13, for example, is of the series 7.x
 	of=$(echo "$series" | sed 's/x$/[0-9]*/')
 	grep -v "^| $of\.[0-9]* | $arch | $mode |" "$table" > "$tmp/table"
-	# point releases are in no other table
+	# one row per series: drop older point releases
 	{ sed '/^| [0-9]*\.[0-9]*\.[0-9]/,$d' "$tmp/table"
 	  { grep '^| [0-9]*\.[0-9]*\.[0-9]' "$tmp/table"; echo "$row"; } | sort -V; } > "$table"
 }
@@ -125,13 +125,13 @@ check() {
 }
 
 check_mode() {
-	check "it builds and says nothing" build_mode
+	check "it builds and prints nothing" build_mode
 	check "the archive is in the image" in_image
-	check "it has the kernel's symbol versions" has_versions
+	check "the archive has the kernel's symbol versions" has_versions
 	check "a build with nothing to do does nothing" nothing_to_do
-	check "a new header repacks, and no more" header_repacks
-	check "a packer that fails fails the build" packer_fails
-	prepare_guest || ktap_exit_fail_msg "nothing to test with"
+	check "a new header repacks and compiles nothing" header_repacks
+	check "a failing packer fails the build" packer_fails
+	prepare_guest || ktap_exit_fail_msg "the guest's files cannot be prepared"
 	check "the selftests pass in the guest" boot
 	check "a module with a wrong version is refused" refused
 	ktap_print_msg "$good of $total selftests, archive of $(wc -c < "$archive") bytes"
@@ -143,13 +143,13 @@ build_mode() {
 }
 
 ktap_print_header
-# a header that no kernel has; it must not stay in the patched source
+# a header of our own, which must not stay in the patched source
 probe=$cache/$series.patched/include/uapi/linux/kheaders_probe.h
 rm -f "$probe"
 trap 'rm -rf "$tmp" "$probe"' EXIT
 ktap_set_plan 16
 mode=n
-[ -z "${KHEADERS_RECORD:-}" ] || measure_without || ktap_exit_fail_msg "does not build without"
+[ -z "${KHEADERS_RECORD:-}" ] || measure_without || ktap_exit_fail_msg "the kernel does not build without kheaders"
 for mode in m y; do
 	check_mode
 done

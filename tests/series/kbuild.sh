@@ -1,11 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# What people do to a kernel build with the series: single targets, two object trees at
-# once, cleaning, and interrupting it at any point.
+# Builds of a patched kernel as people run them: single targets, two object trees at once,
+# interrupted at any point, cleaned.
 #
 # Environment:
-#   KHEADERS_INTERRUPTS  how many times it is interrupted; 10 if not set
+#   KHEADERS_INTERRUPTS  how often to interrupt a build; 10 by default
 
 # shellcheck source=../lib/test.sh
 . "$(dirname "$0")/../lib/test.sh"
@@ -18,7 +18,7 @@ change() {
 	echo "#define KHEADERS_PROBE $count" > "$probe"
 }
 
-# The number that change() gave to the archive $1.
+# number ARCHIVE: the number that change() put into it
 number() {
 	tar -xOf "$1" ./include/uapi/linux/kheaders_probe.h | sed 's/.* //'
 }
@@ -27,18 +27,18 @@ up_to_date() {
 	in_image && [ "$(number "$archive")" = "$count" ]
 }
 
-# targets TARGET...: each brings a new archive into the image
+# targets TARGET...: each of them updates the archive in the image
 targets() {
 	for target; do
 		change
 		again "$target" && up_to_date && continue
 		ktap_print_msg "make $target"
-		show "$tmp/said"
+		show "$tmp/output"
 		return 1
 	done
 }
 
-# The same build in a copy of the object tree and in the tree.
+# Run the same build in the object tree and in a copy of it.
 two_at_once() {
 	[ -d "$other" ] || cp -a "$obj" "$other"
 	cp "$obj/.config" "$other"
@@ -50,7 +50,7 @@ two_at_once() {
 	rc=$?
 	wait $! || rc=1
 	if [ "$rc" -ne 0 ] || ! up_to_date; then
-		show "$tmp/said" "$tmp/other"
+		show "$tmp/output" "$tmp/other"
 		return 1
 	fi
 	first=$obj
@@ -72,8 +72,8 @@ cleaned() {
 	return 1
 }
 
-# Take the archive out of the image to $tmp/taken; 1 if there is no image, 2 if there is
-# none in it or half of one.
+# Extract the archive from the image to $tmp/taken.  Status 1: no image; 2: the image has no
+# archive or a damaged one.
 take() {
 	[ -e "$(image)" ] || return 1
 	python3 - "$(image)" "$tmp/taken" <<- 'END' || return 2
@@ -85,7 +85,7 @@ take() {
 	xz -t "$tmp/taken" || return 2
 }
 
-# What an archive has beside what the test and each link change.
+# others ARCHIVE: checksum of the content that neither the test nor a link changes
 others() {
 	tar -xOf "$1" --exclude=./include/generated/compile.h \
 		--exclude=./include/uapi/linux/kheaders_probe.h | sha256sum
@@ -93,20 +93,20 @@ others() {
 
 # shellcheck disable=SC2046	# words
 make_timed() {
-	/usr/bin/time -o "$tmp/time" -f %e $(vm_make) -j2 > "$tmp/said" 2>&1
+	/usr/bin/time -o "$tmp/time" -f %e $(vm_make) -j2 > "$tmp/output" 2>&1
 }
 
-# Interrupt a build after a part of its time: an image that is there has an archive that
-# is whole, the one from before or the new one.
+# Interrupt a build after i/n of its time.  If there is an image afterwards, its archive is
+# complete, either the previous or the new one.
 # shellcheck disable=SC2046	# words
 interrupt() {
 	change
 	timeout -s INT "$(awk -v i="$1" -v n="$interrupts" -v long="$long" \
-		'BEGIN { print long * i / n }')" $(vm_make) -j2 > "$tmp/said" 2>&1
+		'BEGIN { print long * i / n }')" $(vm_make) -j2 > "$tmp/output" 2>&1
 	take
 	case $? in
 	1) images_gone=$((images_gone + 1)); return 0 ;;
-	2) show "$tmp/said"; ktap_print_msg "interrupted $1: no whole archive"; return 1 ;;
+	2) show "$tmp/output"; ktap_print_msg "interrupted $1: no whole archive"; return 1 ;;
 	esac
 	case $(number "$tmp/taken") in
 	"$count") new=$((new + 1)) ;;
@@ -124,16 +124,16 @@ interrupted() {
 	for i in $(seq "$interrupts"); do
 		interrupt "$i" || return 1
 	done
-	ktap_print_msg "$interrupts times: $old the archive from before, $new the new one, $images_gone no image"
+	ktap_print_msg "$interrupts times: $old times the previous archive, $new times the new one, $images_gone times no image"
 	again && up_to_date && [ "$(others "$archive")" = "$want" ]
 }
 
-# Did a packer leave its folder?
-has_folder() {
+# Did a packer leave its temporary directory?
+has_directory() {
 	[ -n "$(find "${archive%/*}" -name '.pack_headers.*')" ]
 }
 
-# The packer is killed, which can clean up nothing: make fails, and the next one recovers.
+# A killed packer cannot clean up: make fails, and the next run recovers.
 packer_killed() {
 	change
 	before=$(sha256sum < "$archive")
@@ -141,7 +141,7 @@ packer_killed() {
 	printf '#!/bin/sh\nkill -9 $PPID\n' > "$tmp/xz"
 	chmod +x "$tmp/xz"
 	! again XZ="$tmp/xz" && [ "$before" = "$(sha256sum < "$archive")" ] &&
-		has_folder && again && up_to_date && ! has_folder
+		has_directory && again && up_to_date && ! has_directory
 }
 
 check() {
@@ -156,16 +156,16 @@ other=$tmp/other.obj
 trap 'rm -f "$probe"; again; rm -rf "$tmp"' EXIT
 ktap_set_plan 9
 for mode in m y; do
-	build "$mode" || ktap_exit_fail_msg "does not build"
+	build "$mode" || ktap_exit_fail_msg "the kernel does not build"
 	case $mode in
-	m) ktap_test_result "$series/$arch =m: make modules, a folder, a module" \
+	m) ktap_test_result "$series/$arch =m: make modules, make DIR, make MODULE" \
 		targets modules kernel/kheaders/kheaders.ko ;;
-	y) ktap_test_result "$series/$arch =y: make vmlinux, the image" \
+	y) ktap_test_result "$series/$arch =y: make vmlinux, make IMAGE" \
 		targets vmlinux "$(basename "$(realpath "$kernel/vmlinuz")")" ;;
 	esac
 	check "two object trees at once" two_at_once
 	check "a packer that is killed" packer_killed
-	check "interrupted, it has no wrong archive" interrupted
+	check "an interrupted build leaves no wrong archive" interrupted
 done
 ktap_test_result "$series/$arch: make clean leaves nothing" cleaned
 ktap_finished

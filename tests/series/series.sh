@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# The patch series for a kernel tree: it applies in every way, and is refused where
-# it cannot fit.
+# Generate the patch series for a kernel tree: it applies by git am and patch, and trees that
+# it cannot fit are refused.
 
 # shellcheck source=../lib/test.sh
 . "$(dirname "$0")/../lib/test.sh"
@@ -11,7 +11,7 @@ generate() {
 	SOURCE_DATE_EPOCH=1700000000 quiet make -s -C "$top" series KSRC="$1" OUT="$2"
 }
 
-# A copy of what the series touches in the kernel's source, with git or without.
+# A tree of only the files that the series touches, with git or without.
 make_tree() {
 	rm -rf "$tmp/tree"
 	mkdir "$tmp/tree"
@@ -65,7 +65,7 @@ same_again() {
 	generate "$kernel/source" "$tmp/again" && quiet diff -r "$tmp/series" "$tmp/again"
 }
 
-# What is ignored is explained in CONTRIBUTING.
+# CONTRIBUTING explains the ignored types.
 checkpatch() {
 	ignore=$(sed -n 's/^checkpatch-ignore: //p' "$top/CONTRIBUTING")
 	( cd "$kernel/source" && quiet perl scripts/checkpatch.pl --no-summary --terse \
@@ -115,7 +115,7 @@ unasked() {
 	fails_with "needs KSRC=DIR" make -s -C "$top" series OUT="$tmp/out"
 }
 
-full_folder() {
+full_directory() {
 	fails_with "holds patches already" \
 		make -s -C "$top" series KSRC="$kernel/source" OUT="$tmp/series"
 }
@@ -124,18 +124,18 @@ ktap_print_header
 need_kernel_source
 touched=$(sed -n 's,^--- a/,,p' "$top/patches/${series}"/*.diff | sort -u)
 ktap_set_plan 14
-ktap_test_result "Linux $series: the series is made" generate "$kernel/source" "$tmp/series"
-ktap_test_result "git am takes it" by_am
-ktap_test_result "patch -p1 takes it without fuzz" by_patch
+ktap_test_result "Linux $series: the series is generated" generate "$kernel/source" "$tmp/series"
+ktap_test_result "git am applies it" by_am
+ktap_test_result "patch -p1 applies it without fuzz" by_patch
 ktap_test_result "it is signed off" signed_off
-ktap_test_result "made again it is the same" same_again
-ktap_test_result "checkpatch has nothing to say" checkpatch
+ktap_test_result "generated again it is the same" same_again
+ktap_test_result "checkpatch does not complain" checkpatch
 ktap_test_result "an unsupported kernel is refused" unsupported
-ktap_test_result "what is no kernel is refused" no_kernel
+ktap_test_result "a directory without a kernel is refused" no_kernel
 ktap_test_result "a patched tree is refused" patched
 ktap_test_result "a dirty tree is refused" dirty
-ktap_test_result "a tree that it does not fit is refused" changed
-ktap_test_result "nobody signs off without a name" anonymous
+ktap_test_result "a tree that was changed is refused" changed
+ktap_test_result "a name to sign off with is required" anonymous
 ktap_test_result "KSRC must be given" unasked
-ktap_test_result "patches in OUT are not mixed" full_folder
+ktap_test_result "patches already in OUT are refused" full_directory
 ktap_finished

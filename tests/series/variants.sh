@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# Kernels with the patch series and options that make building modules harder: in each
-# the selftests pass, among them the module from the archive, and a wrong symbol
-# version is refused.
+# Kernels with the patch series and options that make building modules harder (see
+# vm/config/variant).  In each the selftests pass, including a module built from the archive,
+# and a module with a wrong symbol version is refused.
 
 # shellcheck source=../lib/test.sh
 . "$(dirname "$0")/../lib/test.sh"
@@ -13,21 +13,21 @@
 case $series in
 6.1) variants="randstruct sig btf trim" ;;
 6.12) variants=clang ;;
-*) ktap_skip_all "no variants of Linux $series; 6.1 and 6.12 have some" ;;
+*) ktap_skip_all "no variants for Linux $series, only for 6.1 and 6.12" ;;
 esac
 
 check() {
 	ktap_test_result "$series/$arch $variant: $1" "$2"
 }
 
-# The seed is there where the kernel asks for it, and for root alone.
+# The seed is packed where the kernel asks for it, and then only root can read the file.
 seed_for_root() {
 	grep -q -x 'mode: 0400' "$tmp/guest.log" && tar -tf "$archive" > "$tmp/names" &&
 		grep -q randomize_layout_plugin.so "$tmp/names" &&
 		grep -q basic/randstruct.seed "$tmp/names"
 }
 
-# Without the option there is none, in no form.
+# Without the option neither the seed nor the plugin that embeds it is packed.
 no_seed() {
 	rm -rf "$tmp/conf"
 	mkdir "$tmp/conf" && cp -rs "$obj/." "$tmp/conf" &&
@@ -44,7 +44,7 @@ no_key() {
 		! tar -xOf "$archive" | grep -a -e 'PRIVATE KEY''-----'
 }
 
-# A kernel that wants signatures takes its own kheaders.ko, and no other module.
+# A kernel that enforces signatures loads its own kheaders.ko and refuses unsigned modules.
 sig_enforced() {
 	"$top/vm/run" -k "$kernel" -s "$tmp/share" -a module.sig_enforce=1 '
 		insmod /share/kheaders.ko && [ -e /sys/kernel/kheaders.tar.xz ] &&
@@ -58,17 +58,17 @@ sig_enforced() {
 
 check_variant() {
 	build_variant || ktap_exit_fail_msg "$variant does not build"
-	prepare_guest || ktap_exit_fail_msg "nothing to test with"
+	prepare_guest || ktap_exit_fail_msg "the guest's files cannot be prepared"
 	check "the selftests pass in the guest" boot
 	check "a module with a wrong version is refused" refused
 	case $variant in
 	randstruct)
-		check "the seed is for root alone" seed_for_root
+		check "only root can read the seed" seed_for_root
 		check "without the option there is no seed" no_seed
 		;;
 	sig)
 		check "no key in the archive" no_key
-		check "where signatures are enforced the refusal is the right one" sig_enforced
+		check "an unsigned module is refused for its signature" sig_enforced
 		;;
 	esac
 	ktap_print_msg "$variant: $good of $total selftests, archive of $(wc -c < "$archive") bytes"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Functions for other modules, whose versions hang on large structures, and a tracepoint. */
+/* Exports whose CRCs depend on large structures, and a tracepoint. */
 #include <linux/module.h>
 #include <linux/netdevice.h>
 #include <linux/sched/signal.h>
@@ -9,7 +9,7 @@
 #define CREATE_TRACE_POINTS
 #include "kinds_trace.h"
 
-/* What W=1 alone complains of: a constant that nothing uses, and @dev, which the
+/* Only W=1 complains about these: an unused constant, and @dev, which the
  * comment of kinds_count() does not describe.
  */
 static const int kinds_unused = 1;

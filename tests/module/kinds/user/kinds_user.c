@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Calls kinds_provider, and says what it said. */
+/* Call kinds_provider and print what it returns. */
 #include <linux/module.h>
 #include <linux/netdevice.h>
 #include <linux/sched.h>
