@@ -23,6 +23,7 @@
 #H                    PREFIX= (/usr/local by default)
 #H   make bench       measure size, time and memory against CONFIG_IKHEADERS
 #H   make lint        run only the quick checks
+#H   make html        render the manual pages into build/html
 #H   make clean       remove build/
 #H
 #H   CONTENT=full     what "make M=" needs (default); CONTENT=headers: for tracing
@@ -111,7 +112,7 @@ check-all: deps
 
 lint: T = lint
 lint: deps
-	@$(call run_tests,lint)
+	@$(call run_tests,$(T))
 
 list-tests:
 	@tests/run -l all
@@ -147,6 +148,16 @@ bench:
 	@bench/read
 	@bench/extract
 	@bench/pch
+
+# Links between the two pages work; others lead nowhere.
+pages := userspace/kheaders.8 userspace/kheaders-archive.5
+.PHONY: html
+html:
+	@vm/deps lint
+	@mkdir -p $(out)/html
+	@for page in $(pages); do \
+		mandoc -T html -O man=%N.%S.html $$page > $(out)/html/$${page##*/}.html || exit 1; \
+	done
 
 .PHONY: clean
 clean:
