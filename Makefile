@@ -110,7 +110,7 @@ check-all: TIMEOUT = 7200
 check-all: deps
 	@$(call run_tests,all)
 
-lint: T = lint
+lint: T = lint words places docs
 lint: deps
 	@$(call run_tests,$(T))
 

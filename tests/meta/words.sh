@@ -9,11 +9,15 @@
 
 most_exceptions=10
 
+# Not rewritten yet: each leaves this list with its rewrite.
+later='^(userspace|scripts|kheaders|Kconfig|tests/program|tests/packer)'
+later="$later|^Documentation/android\.md|^tests/platform/(android|android_guest|containers)\.sh"
+
 # The kernel's own lines, the licence, pictures, figures, and the two lists themselves.
 files() {
 	{ git ls-files 2> /dev/null || find . -type f | sed 's,^\./,,'; } |
 		grep -v -E -e '^(COPYING|README\.md)$' -e '\.(diff|svg|tsv)$' \
-			-e '^tests/meta/words' -e '^\.'
+			-e '^tests/meta/words' -e '^\.' -e "$later"
 }
 
 # hits FILE...: file:line:text of each word found, but for the exceptions

@@ -60,9 +60,9 @@ pack_ia64() {
 # pack ARCH FILE [CONTENT]: packing says nothing, and what every archive has is there
 pack() {
 	"$top/scripts/pack_headers.sh" -s "$source" -b "$obj" -m "$tmp/symvers" \
-		-c "${3:-full}" -o "$tmp/$1.tar.xz" > "$tmp/said" 2>&1 ||
-		{ show "$tmp/said"; return 1; }
-	[ ! -s "$tmp/said" ] || { show "$tmp/said"; return 1; }
+		-c "${3:-full}" -o "$tmp/$1.tar.xz" > "$tmp/output" 2>&1 ||
+		{ show "$tmp/output"; return 1; }
+	[ ! -s "$tmp/output" ] || { show "$tmp/output"; return 1; }
 	rm -rf "$tmp/tree"
 	mkdir "$tmp/tree" && tar -xf "$tmp/$1.tar.xz" -C "$tmp/tree" || return 1
 	more=
@@ -107,7 +107,7 @@ while read -r name prefix lds; do
 	cross=
 	[ "$prefix" = - ] || cross=CROSS_COMPILE=$prefix
 	if [ -n "$cross" ] && ! command -v "${prefix}gcc" > /dev/null; then
-		ktap_test_fail "$name: no ${prefix}gcc; run 'make deps-all'"
+		ktap_test_fail "$name: no ${prefix}gcc; run 'vm/deps arches'"
 		ktap_test_fail "$name: a module"
 		continue
 	fi

@@ -9,7 +9,7 @@
 # shellcheck source=../lib/fuzz.sh
 . "$(dirname "$0")/../lib/fuzz.sh"
 
-# shellcheck disable=SC2034	# for fuzz_lib.sh
+# shellcheck disable=SC2034	# for fuzz.sh
 seconds=${FUZZ_SECONDS:-$(whole && echo 90 || echo 30)}
 
 # build_target TREE OUT FLAG...

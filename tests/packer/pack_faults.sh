@@ -96,15 +96,15 @@ disk_full() {
 	for kib in 4 16 32 48; do
 		# shellcheck disable=SC2086	# an option or nothing
 		unshare $as_root -m sh -c "
-		mount -t tmpfs -o size=64k tmpfs '$out' 2> '$tmp/said' || exit 9
+		mount -t tmpfs -o size=64k tmpfs '$out' 2> '$tmp/output' || exit 9
 		echo earlier > '$out/archive'
 		head -c $((kib * 1024)) /dev/zero > '$out/filler'
 		'$top/scripts/pack_headers.sh' -b '$big' -o '$out/archive' \
-			> '$tmp/said' 2>&1 && exit 8
+			> '$tmp/output' 2>&1 && exit 8
 		rm '$out/filler'
-		[ -s '$tmp/said' ] && [ \"\$(cat '$out/archive')\" = earlier ] &&
+		[ -s '$tmp/output' ] && [ \"\$(cat '$out/archive')\" = earlier ] &&
 			[ \"\$(ls -A '$out')\" = archive ]" && continue
-		ktap_print_msg "$kib KiB taken: $(cat "$tmp/said")"
+		ktap_print_msg "$kib KiB taken: $(cat "$tmp/output")"
 		return 1
 	done
 }

@@ -10,13 +10,13 @@
 # attack PROGRAM
 attack() {
 	"$top/vm/run" -k "$kernel" -s "$tmp/share" -d "$disk" -m 2048 -t 1500 \
-		"/share/attack_guest $1" > "$tmp/said" 2>&1
+		"/share/attack_guest $1" > "$tmp/output" 2>&1
 	rc=$?
-	ktap_print_msg "$(grep -c ': refused$' "$tmp/said") attacks"
-	[ "$rc" -eq 0 ] && grep -q '^attacks: done' "$tmp/said" &&
-		[ "$(grep -c ': refused$' "$tmp/said")" -gt 60 ] &&
-		! grep -q 'WORKED' "$tmp/said" && return
-	grep -v ': refused$' "$tmp/said" | tail -n 40 | show
+	ktap_print_msg "$(grep -c ': refused$' "$tmp/output") attacks"
+	[ "$rc" -eq 0 ] && grep -q '^attacks: done' "$tmp/output" &&
+		[ "$(grep -c ': refused$' "$tmp/output")" -gt 60 ] &&
+		! grep -q 'WORKED' "$tmp/output" && return
+	grep -v ': refused$' "$tmp/output" | tail -n 40 | show
 	return 1
 }
 

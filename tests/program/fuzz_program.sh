@@ -13,7 +13,7 @@
 # shellcheck source=../lib/fuzz.sh
 . "$(dirname "$0")/../lib/fuzz.sh"
 
-# read by the functions of fuzz_lib.sh; a tar file of a few members is long
+# read by the functions of fuzz.sh; a tar file of a few members is long
 # shellcheck disable=SC2034
 {
 	longest=16384

@@ -22,7 +22,7 @@ compressed() {
 	echo "CONFIG_KERNEL_$1=y" >> "$obj/.config"
 	again olddefconfig && grep -q -x "CONFIG_KERNEL_$1=y" "$obj/.config" &&
 		again bzImage && dumps "$obj/arch/x86/boot/bzImage" && return
-	show "$tmp/said"
+	show "$tmp/output"
 	return 1
 }
 

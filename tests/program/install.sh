@@ -42,19 +42,19 @@ documented() {
 }
 
 man_is_clean() {
-	quiet groff -man -Tutf8 -ww -z "$top/userspace/kheaders.8" && [ ! -s "$tmp/said" ]
+	quiet groff -man -Tutf8 -ww -z "$top/userspace/kheaders.8" && [ ! -s "$tmp/output" ]
 }
 
 unit_is_clean() {
 	sed -i "s,=/usr/sbin/kheaders,=$tmp/dest/usr/sbin/kheaders," \
 		"$tmp/dest/usr/lib/systemd/system/kheaders.service"
 	SYSTEMD_UNIT_PATH=$tmp/dest/usr/lib/systemd/system: systemd-analyze verify --man=no \
-		"$tmp/dest/usr/lib/systemd/system/kheaders.service" > "$tmp/said" 2>&1
-	! grep kheaders.service "$tmp/said" || return 1
+		"$tmp/dest/usr/lib/systemd/system/kheaders.service" > "$tmp/output" 2>&1
+	! grep kheaders.service "$tmp/output" || return 1
 	systemd-analyze security --offline=true --threshold=30 \
-		"$tmp/dest/usr/lib/systemd/system/kheaders.service" > "$tmp/said" 2>&1
+		"$tmp/dest/usr/lib/systemd/system/kheaders.service" > "$tmp/output" 2>&1
 	rc=$?
-	tail -n 2 "$tmp/said" | show
+	tail -n 2 "$tmp/output" | show
 	return "$rc"
 }
 
@@ -70,12 +70,12 @@ init_script() {
 	for status in 0 1 3; do
 		printf '#!/bin/sh\necho why >&2\nexit %d\n' "$status" > "$tmp/kheaders"
 		chmod +x "$tmp/kheaders"
-		sh "$tmp/init" start 2> "$tmp/said"
+		sh "$tmp/init" start 2> "$tmp/output"
 		rc=$?
 		[ "$rc" -eq "$((status % 3))" ] || return 1
 		# 3 needs no words
-		[ "$status" -eq 3 ] || grep -q '^why$' "$tmp/said" || return 1
-		[ "$status" -ne 3 ] || [ ! -s "$tmp/said" ] || return 1
+		[ "$status" -eq 3 ] || grep -q '^why$' "$tmp/output" || return 1
+		[ "$status" -ne 3 ] || [ ! -s "$tmp/output" ] || return 1
 	done
 	sh "$tmp/init" nonsense 2> /dev/null
 	[ $? -eq 2 ]

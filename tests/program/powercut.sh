@@ -44,24 +44,24 @@ kheaders verify && echo "last: complete"'
 
 # Start the guest, and kill it SECONDS after it began to extract.
 cut_after() {
-	: > "$tmp/said"
+	: > "$tmp/output"
 	TMPDIR=$tmp/run setsid "$top/vm/run" -k "$kernel" -s "$tmp/share" -d "$tmp/disk" -w \
-		-m 1024 -t 300 "KHEADERS_CUT=$2; $guest" > "$tmp/said" 2>&1 &
+		-m 1024 -t 300 "KHEADERS_CUT=$2; $guest" > "$tmp/output" 2>&1 &
 	pid=$!
 	waited=0
-	until grep -q '^go' "$tmp/said"; do
+	until grep -q '^go' "$tmp/output"; do
 		sleep 0.2
 		waited=$((waited + 1))
 		if [ "$waited" -ge 900 ] || ! kill -0 "$pid" 2> /dev/null; then
-			show "$tmp/said"
+			show "$tmp/output"
 			return 1
 		fi
 	done
 	sleep "$1"
 	kill -9 "-$pid"
 	wait "$pid" 2> /dev/null
-	sed -n 's/^found: //p' "$tmp/said" >> "$tmp/found"
-	grep -q '^extracted' "$tmp/said" && echo late >> "$tmp/late"
+	sed -n 's/^found: //p' "$tmp/output" >> "$tmp/found"
+	grep -q '^extracted' "$tmp/output" && echo late >> "$tmp/late"
 	return 0
 }
 
@@ -79,11 +79,11 @@ measure() {
 	"$top/vm/run" -k "$kernel" -s "$tmp/share" -d "$disk" -m 1024 -t 300 '
 		began=$(date +%s%N)
 		/share/kheaders extract --quiet --no-link --archive /share/archive.tar.xz || exit 1
-		echo "took $((($(date +%s%N) - began) / 1000000))"' > "$tmp/said" 2>&1 || {
-		show "$tmp/said"
+		echo "took $((($(date +%s%N) - began) / 1000000))"' > "$tmp/output" 2>&1 || {
+		show "$tmp/output"
 		return 1
 	}
-	seconds=$(awk '$1 == "took" { print $2 / 1000 }' "$tmp/said")
+	seconds=$(awk '$1 == "took" { print $2 / 1000 }' "$tmp/output")
 }
 
 never_partial() {
@@ -94,9 +94,9 @@ never_partial() {
 
 recovers() {
 	"$top/vm/run" -k "$kernel" -s "$tmp/share" -d "$tmp/disk" -w -m 1024 -t 300 \
-		"KHEADERS_CUT=last; $guest" > "$tmp/said" 2>&1
-	grep -q '^last: complete' "$tmp/said" && grep -q -x "left: .kheaders-lock [^ ]* " "$tmp/said" && return
-	show "$tmp/said"
+		"KHEADERS_CUT=last; $guest" > "$tmp/output" 2>&1
+	grep -q '^last: complete' "$tmp/output" && grep -q -x "left: .kheaders-lock [^ ]* " "$tmp/output" && return
+	show "$tmp/output"
 	return 1
 }
 

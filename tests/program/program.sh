@@ -24,22 +24,22 @@ make_archive() {
 	"$top/scripts/pack_headers.sh" -b "$kernel/kdir" -o "$work/real.tar.xz"
 }
 
-# run EXIT-STATUS ARGUMENT...: what it says goes to $tmp/said
+# run EXIT-STATUS ARGUMENT...: what it says goes to $tmp/output
 run() {
 	want=$1
 	shift
-	"$program" "$@" > "$tmp/said" 2>&1
+	"$program" "$@" > "$tmp/output" 2>&1
 	got=$?
 	[ "$got" -eq "$want" ] && return
 	ktap_print_msg "kheaders $*: status $got, not $want"
-	show "$tmp/said"
+	show "$tmp/output"
 	return 1
 }
 
 says() {
-	grep -q -F -e "$1" "$tmp/said" && return
+	grep -q -F -e "$1" "$tmp/output" && return
 	ktap_print_msg "does not say: $1"
-	show "$tmp/said"
+	show "$tmp/output"
 	return 1
 }
 
@@ -66,7 +66,7 @@ real() {
 again_is_nothing() {
 	before=$(stat -c '%i %Y' "$work/trees/t")
 	run 0 extract --archive "$work/real.tar.xz" --dest "$work/trees/t" &&
-		[ "$before" = "$(stat -c '%i %Y' "$work/trees/t")" ] && [ ! -s "$tmp/said" ]
+		[ "$before" = "$(stat -c '%i %Y' "$work/trees/t")" ] && [ ! -s "$tmp/output" ]
 }
 
 force_makes_anew() {
@@ -184,7 +184,7 @@ killed() {
 		timeout --foreground -s KILL "$(awk -v i="$i" -v n="$kills" -v long="$long" \
 			'BEGIN { print 2 * long * i / n }')" \
 			"$program" extract --quiet --force --archive "$work/real.tar.xz" \
-			--dest "$work/trees/t" > "$tmp/said" 2>&1
+			--dest "$work/trees/t" > "$tmp/output" 2>&1
 		[ $? -ne 137 ] || hit=$((hit + 1))
 		[ -e "$work/trees/t" ] || continue
 		seen=$((seen + 1))
@@ -200,7 +200,7 @@ killed() {
 interrupted() {
 	fresh
 	"$program" extract --archive "$work/real.tar.xz" --dest "$work/trees/t" \
-		> "$tmp/said" 2>&1 &
+		> "$tmp/output" 2>&1 &
 	pid=$!
 	# not before it has begun to write
 	while kill -0 "$pid" 2> /dev/null && [ -z "$(find "$work/trees" -type f -path '*-staging-*' -print -quit)" ]; do
@@ -231,7 +231,7 @@ in_memory() {
 			--dest "$work/trees/t" && verified && [ "$(mounts)" -eq 1 ] || return 1
 	done
 	run 0 extract --tmpfs --archive "$work/real.tar.xz" --dest "$work/trees/t" &&
-		[ ! -s "$tmp/said" ] && [ "$(mounts)" -eq 1 ] || return 1
+		[ ! -s "$tmp/output" ] && [ "$(mounts)" -eq 1 ] || return 1
 	for after in 0.05 0.1 0.2; do
 		timeout --foreground -s KILL "$after" "$program" extract --force --tmpfs --quiet \
 			--archive "$work/real.tar.xz" --dest "$work/trees/t2" 2> /dev/null
@@ -262,7 +262,7 @@ images() {
 			--image "$work/trees/a.erofs" || return 1
 	unshare -m sh -c 'mount -t tmpfs kheaders-test /usr/bin && exec "$@"' sh \
 		"$program" extract --archive "$work/real.tar.xz" --image "$work/trees/c" \
-		> "$tmp/said" 2>&1
+		> "$tmp/output" 2>&1
 	[ $? -eq 1 ] && says "mkfs.erofs: not there; install erofs-utils" &&
 		[ "$(left | tr '\n' ' ')" = "a.erofs b.squashfs d " ]
 }
@@ -276,11 +276,11 @@ static_alone() {
 	quiet chroot "$root" /kheaders extract --archive /real.tar.xz --dest /t &&
 		quiet diff -r -x .kheaders "$tmp/want" "$root/t" &&
 		quiet chroot "$root" /kheaders verify --archive /real.tar.xz --dest /t &&
-		chroot "$root" /kheaders status > "$tmp/said" 2>&1
+		chroot "$root" /kheaders status > "$tmp/output" 2>&1
 	rc=$?
 	rm -rf "$root"
 	[ "$rc" -eq 3 ] && return
-	show "$tmp/said"
+	show "$tmp/output"
 	return 1
 }
 

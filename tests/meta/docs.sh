@@ -1,0 +1,182 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# Documents are true: what they name exists, their figures are those that were measured, and
+# each command that they show is run by a test.
+
+# shellcheck source=../lib/test.sh
+. "$(dirname "$0")/../lib/test.sh"
+
+longest_page=200
+
+documents() {
+	ls README NEWS CONTRIBUTING SECURITY.md Documentation/*.md
+}
+
+# Link targets in a document, relative to its directory.
+links_resolve() {
+	for doc in $(documents); do
+		grep -o '](\([^)#]*\))' "$doc" | sed 's/^](//; s/)$//' | grep -v '^https\{0,1\}:' |
+			while read -r target; do
+				[ -e "$(dirname "$doc")/$target" ] || echo "$doc: $target"
+			done
+	done > "$tmp/broken"
+	show "$tmp/broken"
+	[ ! -s "$tmp/broken" ]
+}
+
+# exempt NAME: it is known not to be ours, see docs.except
+exempt() {
+	grep -q -x -F -e "$1" "$here/docs.except"
+}
+
+# Paths of the project in documents, comments and scripts.  Kernel trees have directories of
+# the same names, so only those that are ours alone are looked at.
+paths_exist() {
+	git ls-files | grep -v -E '\.(diff|svg|tsv)$' | xargs grep -o -h -I -P \
+		'(?<![\w/.@$}-])((tests|vm|bench|patches|userspace|selftests)(/[A-Za-z0-9_.-]+)+|Documentation/[a-z]+\.(md|svg)\b)' |
+		sed 's/[.-]*$//' | grep -v -e '[/_][A-Z][A-Z.a-z]*$' -e '\.k*o$' | sort -u > "$tmp/paths"
+	while read -r path; do
+		[ -e "$path" ] || exempt "$path" || git grep -l -F -e "$path" | sed "s,\$,: $path,"
+	done < "$tmp/paths" > "$tmp/broken"
+	show "$tmp/broken"
+	[ ! -s "$tmp/broken" ]
+}
+
+# Names of tests, as "guest@6.12" or `guest.sh`.
+tests_exist() {
+	awk '{ print $1 }' tests/matrix > "$tmp/known"
+	git ls-files | sed 's,.*/,,' >> "$tmp/known"
+	cat "$here/docs.except" >> "$tmp/known"
+	{
+		git ls-files | grep -v -e '\.diff$' | xargs grep -o -h -I -E \
+			'\b[a-z_]+(\.sh)?@[0-9]+\.[0-9x]+(/[a-z0-9]+)?\b'
+		git ls-files tests Documentation README CONTRIBUTING | xargs grep -o -h -I -E \
+			'(^|[ `])[a-z_]+\.sh\b' | sed 's/^[ `]//'
+	} | sort -u | grep -v -x -F -f "$tmp/known" > "$tmp/broken"
+	show "$tmp/broken"
+	[ ! -s "$tmp/broken" ]
+}
+
+# Checks that howto.md names, as: TEST: "name", "name"; SERIES there is $series in the test.
+checks_exist() {
+	grep -o '[a-z_]*\(@SERIES\)\{0,1\}: \("[^"]*"\(, \)\{0,1\}\)*' Documentation/howto.md |
+		awk -F ': "' '{ sub(/@SERIES/, "", $1); n = split($0, part, "\"")
+			for (i = 2; i <= n; i += 2) print $1 "\t" part[i] }' > "$tmp/checks"
+	[ -s "$tmp/checks" ] || return 1
+	while IFS="$(printf '\t')" read -r test name; do
+		name=$(echo "$name" | sed "s/SERIES/\$series/; s/200/\$longest_page/")
+		cat tests/*/"$test.sh" 2> /dev/null | grep -q -F -e "\"$name\"" ||
+			echo "$test: \"$name\""
+	done < "$tmp/checks" > "$tmp/broken"
+	show "$tmp/broken"
+	[ ! -s "$tmp/broken" ]
+}
+
+# Variables of the environment in documents are read by some script, makefile or program; a
+# recipe sets its own.
+variables_exist() {
+	for doc in $(documents); do
+		grep -o -w -E '(KHEADERS|FUZZ)_[A-Z]+' "$doc" | sort -u | while read -r name; do
+			git grep -q -w -e "$name" -- ':!*.md' ':!README' ':!NEWS' ||
+				grep -q "^    $name = " "$doc" || echo "$doc: $name"
+		done
+	done > "$tmp/broken"
+	show "$tmp/broken"
+	[ ! -s "$tmp/broken" ]
+}
+
+# Targets of "make" in documents and in messages.
+targets_exist() {
+	sed -n 's/^\.PHONY: //p' Makefile scripts/kheaders.mk | tr ' ' '\n' > "$tmp/known"
+	{
+		for doc in $(documents); do
+			grep -o -E '(^    [$#] |`)make [a-z][a-zA-Z_-]*' "$doc"
+		done
+		git grep -h -o -E "'make [a-z][a-zA-Z_-]*'" tests vm bench patches scripts
+	} | sed "s/.*make //; s/'\$//" | sort -u | grep -v -x -F -f "$tmp/known" |
+		while read -r target; do
+			exempt "make $target" || echo "make $target"
+		done > "$tmp/broken"
+	show "$tmp/broken"
+	[ ! -s "$tmp/broken" ]
+}
+
+# Blocks with commands follow a comment "test: NAME": a row of tests/matrix runs them.
+commands_are_tested() {
+	awk '{ print $1 }' tests/matrix > "$tmp/rows"
+	for doc in $(documents); do
+		awk '
+		/^<!-- test: [^ ]+( host| guest)? -->$/ { test = $3; next }
+		/^    [$#] / && !block { print FILENAME ": " FNR, test ? test : "none"; block = 1; next }
+		/^    / { block = block ? block : 2; next }
+		/^$/ { next }
+		{ test = ""; block = 0 }' "$doc"
+	done > "$tmp/blocks"
+	[ -s "$tmp/blocks" ] || return 1
+	while read -r file line test; do
+		grep -q -x -F -e "$test" "$tmp/rows" || echo "$file line $line: test: $test"
+	done < "$tmp/blocks" > "$tmp/broken"
+	show "$tmp/broken"
+	[ ! -s "$tmp/broken" ]
+}
+
+figures_agree() {
+	for doc in $(documents); do
+		mkdir -p "$tmp/figures/$(dirname "$doc")"
+		cp "$doc" "$tmp/figures/$doc"
+	done
+	bench/figures "$tmp/figures" || return 1
+	for doc in $(documents); do
+		diff -u "$doc" "$tmp/figures/$doc"
+	done > "$tmp/diff"
+	show "$tmp/diff"
+	[ ! -s "$tmp/diff" ]
+}
+
+# The pictures are drawn from today's figures: bench/plot puts their checksum into each.
+pictures_agree() {
+	for picture in size.svg:results.tsv parts.svg:parts.tsv; do
+		sum=$(cksum < "bench/${picture#*:}")
+		grep -q -x -F -e "<!-- bench/${picture#*:} $sum -->" "Documentation/${picture%:*}" && continue
+		ktap_print_msg "Documentation/${picture%:*}: not drawn from bench/${picture#*:}; run bench/plot"
+		return 1
+	done
+}
+
+pages_are_indexed() {
+	for page in Documentation/*.md userspace/*.[1-8]; do
+		[ "$page" = Documentation/README.md ] && continue
+		grep -q -F -e "(${page#Documentation/})" -e "(../$page)" Documentation/README.md &&
+			continue
+		ktap_print_msg "$page: not in Documentation/README.md"
+		return 1
+	done
+}
+
+# Each page begins with its title and a paragraph on its purpose.
+pages_are_short() {
+	for page in Documentation/*.md; do
+		[ "$(wc -l < "$page")" -le "$longest_page" ] && awk '
+			NR == 1 && !/^# / { exit 1 }
+			NR == 3 { exit !/^[A-Z]/ }' "$page" && continue
+		ktap_print_msg "$page: over $longest_page lines, or without title and purpose"
+		return 1
+	done
+}
+
+cd "$top" || exit 1
+ktap_print_header
+ktap_set_plan 11
+ktap_test_result "links in documents lead to files" links_resolve
+ktap_test_result "paths in documents and comments exist" paths_exist
+ktap_test_result "tests named in documents and comments exist" tests_exist
+ktap_test_result "checks named in howto.md exist" checks_exist
+ktap_test_result "variables in documents are in use" variables_exist
+ktap_test_result "make targets in documents exist" targets_exist
+ktap_test_result "every command in a document names the test that runs it" commands_are_tested
+ktap_test_result "figures in documents are those of bench/" figures_agree
+ktap_test_result "pictures are drawn from the figures of bench/" pictures_agree
+ktap_test_result "every page is in the index" pages_are_indexed
+ktap_test_result "every page has a purpose and at most $longest_page lines" pages_are_short
+ktap_finished

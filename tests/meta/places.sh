@@ -1,0 +1,179 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# What has to be added in several places is in all of them: tests, series, architectures,
+# members of the archive.  Documentation/howto.md names the places and these checks.
+
+# shellcheck source=../lib/test.sh
+. "$(dirname "$0")/../lib/test.sh"
+
+# The last commit before sign-offs were checked.
+base=d327f47
+
+# none TEXT: standard input is empty; else print each line behind TEXT
+none() {
+	sort -u > "$tmp/left"
+	[ ! -s "$tmp/left" ] && return
+	sed "s,^,# $1: ," "$tmp/left"
+	return 1
+}
+
+# column N FILE: its N-th field, without comments
+column() {
+	awk -v n="$1" '!/^#/ && NF { print $n }' "$2"
+}
+
+# without LIST: the lines of standard input that are not in LIST, words
+without() {
+	for word in $1; do
+		echo "$word"
+	done > "$tmp/known"
+	grep -v -x -F -f "$tmp/known"
+}
+
+scripts() {
+	find tests -mindepth 2 -name '*.sh' ! -path 'tests/lib/*' | sed 's,.*/,,; s,\.sh$,,'
+}
+
+tests_have_rows() {
+	scripts | without "$(column 1 tests/matrix | sed 's/@.*//')" | none "no row in tests/matrix"
+}
+
+rows_have_tests() {
+	column 1 tests/matrix | sed 's/@.*//' | without "$(scripts)" | none "no such test"
+}
+
+# One name is one test, whatever its directory.
+names_are_unique() {
+	scripts | sort | uniq -d | none "more than one test" || return 1
+	column 1 tests/matrix | sort | uniq -d | none "more than one row"
+}
+
+rows_are_valid() {
+	column 2 tests/matrix | without "check all" | none "neither check nor all" || return 1
+	column 3 tests/matrix | grep -v -x '[0-9]*' | none "not a number of seconds" || return 1
+	column 4 tests/matrix | tr ',' '\n' |
+		without "- alone build $(sed -n 's/^\([a-z0-9]*\)	.*/\1/p' vm/packages)" |
+		none "no such group in vm/packages"
+}
+
+# Each has a purpose, which tests/run -l prints.
+tests_have_purposes() {
+	tests/run -l all > "$tmp/list" &&
+		awk '$4 == "" || length($0) < 60 { print $1 }' "$tmp/list" | none "no purpose"
+}
+
+series_in_matrix() {
+	column 1 tests/matrix | sed -n 's/^[^@]*@\([^/]*\).*/\1/p'
+}
+
+series_are_known() {
+	series_in_matrix | without "$(column 1 vm/kernels)" | none "not in vm/kernels"
+}
+
+# The tests that every series must pass; a row without "@" is 6.1's.
+series_are_tested() {
+	for test in guest tokens series built_kernel; do
+		column 1 vm/kernels | sed "s/^/$test@/; s/@6\\.1\$//"
+	done | without "$(column 1 tests/matrix)" | none "no row in tests/matrix"
+}
+
+# README's list is vm/kernels', and so are the rows of the table of kernels.
+series_are_documented() {
+	sed -n 's/^| Kernel series | \(.*\) |/\1/p' README | tr -d ' ' | tr ',' '\n' > "$tmp/readme"
+	column 1 vm/kernels | diff - "$tmp/readme" | sed -n 's/^[<>] //p' |
+		none "README's row of kernel series" || return 1
+	column 1 vm/kernels | while read -r series; do
+		grep -q "^| ${series%x}[0-9.]* | .* | [my] |" Documentation/kernels.md || echo "$series"
+	done | none "no row in Documentation/kernels.md"
+}
+
+# Debian's names of architectures that kernels are built for: vm/build knows them.
+architectures() {
+	sed -n 's/^	\([a-z0-9]*\)) ARCH=.*/\1/p' vm/build
+}
+
+architectures_are_known() {
+	{ column 1 tests/matrix | sed -n 's,^[^/]*/,,p'; echo amd64; } | sort -u > "$tmp/arches"
+	without "$(architectures)" < "$tmp/arches" | none "not in choose_arch() of vm/build" &&
+		while read -r arch; do
+			grep -q "^	$arch)" vm/run || echo "$arch"
+		done < "$tmp/arches" | none "not in choose_machine() of vm/run" || return 1
+	architectures | while read -r arch; do
+		ARCH=$(sed -n "s/^	$arch) ARCH=\\([a-z0-9]*\\).*/\\1/p" vm/build)
+		[ -e "vm/config/arch/$ARCH" ] || echo "$ARCH"
+		grep -q "^$ARCH  " tests/packer/arches.sh || echo "$ARCH: tests/packer/arches.sh"
+	done | none "no file in vm/config/arch, or no row"
+}
+
+architectures_are_tested() {
+	architectures | sed 's,^,/,; s,^/amd64$,,' | while read -r suffix; do
+		[ -z "$suffix" ] || grep -q "^built_kernel@[^/ ]*$suffix " tests/matrix || echo "$suffix"
+	done | none "no row of built_kernel in tests/matrix" || return 1
+	row=$(grep '^| Architectures ' README)
+	for arch in $(architectures); do
+		case $arch in
+		amd64) name=x86-64 ;;
+		um) name="User Mode Linux" ;;
+		*) name=$arch ;;
+		esac
+		case $row in
+		*"$name"*) ;;
+		*) echo "$name" ;;
+		esac
+	done | none "not in README's row of architectures"
+}
+
+# members TREE RULE: paths without wildcards that scripts/kheaders.list has for it
+members() {
+	awk -v tree="$1" -v rule="$2" '
+	!/^#/ && $2 == tree && $3 == rule && $4 !~ /\*/ { print $4 }' scripts/kheaders.list
+}
+
+# What each archive must have is a promise to its readers.
+members_are_documented() {
+	{ members src must; members obj must; } | sed 's,@ARCH@,ARCH,' | while read -r path; do
+		sed 's/\\-/-/g; s/^\\&//' userspace/kheaders-archive.5 | grep -q -w -F -e "$path" ||
+			echo "$path"
+	done | none "not in kheaders-archive(5)"
+}
+
+# Programs among the members can be rebuilt on a host where they do not run; sign-file, which
+# only modules_install runs, by its own rule.
+programs_are_rebuilt() {
+	{ members obj must; members obj may; } | grep -E '^(scripts|tools)/.*/?[a-z_-]+$' |
+		grep -v -e '\.' -e sign-file > "$tmp/programs"
+	while read -r path; do
+		grep -q -w -F -e "$path" scripts/kheaders.mk || echo "$path"
+	done < "$tmp/programs" | none "not in kheaders-tools of scripts/kheaders.mk" &&
+		[ -s "$tmp/programs" ]
+}
+
+signed_off() {
+	git log --no-merges --format='%h %s%n%(trailers:key=Signed-off-by)%x00' "$base..HEAD" \
+		> "$tmp/log" || return 1
+	tr '\0\n' '\n\t' < "$tmp/log" | grep -v -e '	Signed-off-by: ' -e '^	*$' |
+		none "no Signed-off-by"
+}
+
+cd "$top" || exit 1
+ktap_print_header
+ktap_set_plan 13
+ktap_test_result "every test has a row in tests/matrix" tests_have_rows
+ktap_test_result "every row has a test" rows_have_tests
+ktap_test_result "names of tests and rows are unique" names_are_unique
+ktap_test_result "set, seconds and needs of every row are valid" rows_are_valid
+ktap_test_result "every test has a purpose at its head" tests_have_purposes
+ktap_test_result "every series of a row is in vm/kernels" series_are_known
+ktap_test_result "every series of vm/kernels is tested" series_are_tested
+ktap_test_result "every series is in README and Documentation/kernels.md" series_are_documented
+ktap_test_result "every architecture of a row is known to vm/ and arches.sh" architectures_are_known
+ktap_test_result "every architecture is built in a test and in README" architectures_are_tested
+ktap_test_result "every member that must be packed is in kheaders-archive(5)" members_are_documented
+ktap_test_result "every packed program is rebuilt by hosttools" programs_are_rebuilt
+if git rev-parse -q --verify "$base^{commit}" > /dev/null 2>&1; then
+	ktap_test_result "every commit is signed off" signed_off
+else
+	ktap_test_skip "every commit is signed off" "no git history here"
+fi
+ktap_finished

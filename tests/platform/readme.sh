@@ -1,0 +1,93 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# Run README's commands in a copy of the project, as a reader would, and compare their output
+# with README's.  These are the blocks after "test: readme host", run on this machine, and
+# "test: readme guest", run in a guest that has the copy as its current directory.
+
+# shellcheck source=../lib/test.sh
+. "$(dirname "$0")/../lib/test.sh"
+
+# Write the commands to $tmp/commands, one "PLACE COMMAND" a line, and to $tmp/want.N the output
+# that README shows for the N-th.
+read_commands() {
+	awk -v dir="$tmp" '
+	/^<!-- test: readme (host|guest) -->$/ { place = $4; next }
+	/^    [$#] / && place { print place, substr($0, 7); n++; next }
+	/^    / && place { print substr($0, 5) > (dir "/want." n); next }
+	/./ { place = "" }' "$top/README" > "$tmp/commands"
+}
+
+# What may differ from README: numbers, dates, the directory, and how columns are aligned.
+normalize() {
+	sed -E -e "s,($copy|\\\$PWD|/share)/,,g" -e 's/[0-9]+/0/g' -e 's/[A-Z][a-z]{2} +0 0:0/DATE/' \
+		-e 's/[[:blank:]]+/ /g' "$@"
+}
+
+# prints NUMBER: each line of $tmp/want.NUMBER but "..." is in $tmp/output.NUMBER
+prints() {
+	[ -e "$tmp/want.$1" ] || return 0
+	normalize "$tmp/output.$1" > "$tmp/normal"
+	normalize "$tmp/want.$1" | grep -v -x -F ... > "$tmp/lines"
+	while IFS= read -r line; do
+		grep -q -x -F -e "$line" "$tmp/normal" && continue
+		ktap_print_msg "README, but not the command, prints: $line"
+		show "$tmp/output.$1"
+		return 1
+	done < "$tmp/lines"
+}
+
+# on_host NUMBER COMMAND
+on_host() {
+	( cd "$copy" && KDIR=$kernel/kdir "$top/vm/with-toolchain" "$series" sh -c "$2" ) \
+		> "$tmp/output.$1" 2>&1 || {
+		show "$tmp/output.$1"
+		return 1
+	}
+	prints "$1"
+}
+
+# Run all commands for the guest that follow each other in one guest: the first starts it.
+# in_guest NUMBER
+in_guest() {
+	[ -e "$tmp/output.$1" ] || start_guest "$1" || return 1
+	[ "$(tail -n 1 "$tmp/output.$1")" = "status 0" ] || {
+		show "$tmp/output.$1"
+		return 1
+	}
+	prints "$1"
+}
+
+start_guest() {
+	{
+		echo "cd /share"
+		awk -v first="$1" 'NR >= first && $1 != "guest" { exit }
+		NR >= first {
+			sub(/^guest /, "")
+			print "{ " $0 "\n} > output." NR " 2>&1"
+			print "echo status $? >> output." NR
+		}' "$tmp/commands"
+	} > "$tmp/script"
+	quiet "$top/vm/run" -k "$kernel" -s "$copy" -t 900 "$(cat "$tmp/script")" &&
+		mv "$copy"/output.* "$tmp"
+}
+
+ktap_print_header
+need_kernel
+copy=$tmp/copy
+mkdir "$copy"
+( cd "$top" && { git ls-files 2> /dev/null || find . -type f; } | tar -cf - -T - ) |
+	tar -xf - -C "$copy" || ktap_exit_fail_msg "the project cannot be copied"
+read_commands
+[ "$(cut -d ' ' -f 1 "$tmp/commands" | sort -u | tr '\n' ' ')" = "guest host " ] ||
+	ktap_exit_fail_msg "README: no commands for host and guest found"
+ktap_set_plan "$(wc -l < "$tmp/commands")"
+number=0
+while read -r place command; do
+	number=$((number + 1))
+	case $place in
+	host) ktap_test_result "$command" on_host "$number" "$command" ;;
+	guest) ktap_test_result "in a guest: $command" in_guest "$number" ;;
+	esac
+done < "$tmp/commands"
+ktap_finished
