@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=sh
+# what test.sh has set, and what the tests that read this file use:
+# shellcheck disable=SC2154,SC2034
+#
+# What the tests that read the project's own files share; read with "." behind test.sh.
+
+# Enter the checkout and set files to the names of all its files.
+list_files() {
+	cd "$top" || exit 1
+	files=$(git ls-files 2> /dev/null || find . -type f ! -path './build/*' | sed 's,^\./,,')
+	files=$(for file in $files; do
+		[ -h "$file" ] || [ ! -e "$file" ] || echo "$file"
+	done)
+}
+
+c_warnings="-std=gnu11 -Wall -Wextra -Wformat=2 -Wshadow -Wstrict-prototypes"
+
+# Print the C files that are compiled on the build host, each with its flags.
+host_c_files() {
+	for file in $files; do
+		case $file in
+		kheaders/*|selftests/*|*/kinds/*|tests/clients/xz_kernel.c) ;;
+		tests/*/fuzz_*.c) echo "$file -Wno-unused-function" ;;
+		*.c) echo "$file -Wmissing-prototypes" ;;
+		esac
+	done
+}
