@@ -10,24 +10,7 @@
 # shellcheck source=../lib/kernel.sh
 . "$(dirname "$0")/../lib/kernel.sh"
 
-# Runs in the guest, which has the archive, the test modules and a compiler.
-# shellcheck disable=SC2016	# the guest's shell expands it
-native='
-ln -sf mawk /usr/bin/awk
-ln -sf gcc-12 /usr/bin/gcc
-insmod /share/kheaders.ko || exit 1
-mkdir /tmp/tree && tar -xf /sys/kernel/kheaders.tar.xz -C /tmp/tree || exit 1
-cp -r /share/modules /tmp/modules
-now() { cut -d . -f 1 /proc/uptime; }
-make -C /tmp/tree M=/tmp/modules modules 2>&1
-echo "before: $?"
-began=$(now)
-make -C /tmp/tree hosttools HOSTCC=gcc-12 2>&1 || exit 1
-echo "hosttools: $(($(now) - began)) seconds"
-began=$(now)
-make -C /tmp/tree M=/tmp/modules modules 2>&1 || exit 1
-echo "module: $(($(now) - began)) seconds"
-insmod /tmp/modules/kheaders_test.ko && dmesg | grep "kheaders_test: .* processes"'
+native=$(cat "$here/foreign_host_guest")
 
 run_native() {
 	root=$("$top/vm/rootfs" -a "$arch" 6.1 native) || return 1

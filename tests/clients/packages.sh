@@ -122,21 +122,7 @@ fill_modules() {
 	tar -C "$all" -cf - -T "$tmp/needed" | tar -C "$few" -xf - && depmod -b "$tmp/share" "$release"
 }
 
-# A module that finds no device has been linked and run.  lime returns -EINVAL for a missing
-# parameter.  Nothing is unloaded, because xt_CHAOS oopses then.
-# shellcheck disable=SC2016	# the guest's shell expands it
-load='
-mount --bind /share/lib/modules /lib/modules
-while read -r name; do
-	result=$(modprobe "$name" 2>&1) && result=loaded
-	case $result in
-	loaded) ;;
-	*"No such device"*) result="no device" ;;
-	*"Invalid argument"*) result="no parameter" ;;
-	esac
-	echo "$name: $result"
-done < /share/names
-dmesg | grep -e "disagrees about version" -e "Unknown symbol" -e "module verification"'
+load=$(cat "$here/packages_guest")
 
 load_all() {
 	cp "$tmp/names.archive" "$tmp/rest"

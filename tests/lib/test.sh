@@ -210,23 +210,15 @@ fill_share() {
 		cp -r "$built/kheaders.ko" "$built/test_modules" "$1"
 }
 
-# Runs in the guest: install the module and run the selftests.
-# shellcheck disable=SC2016	# the guest's shell expands it
-guest_selftests='
-if [ -e /share/kheaders.ko ]; then
-	mkdir -p "/lib/modules/$(uname -r)/updates"
-	cp /share/kheaders.ko "/lib/modules/$(uname -r)/updates"
-	depmod
-fi
-export KHEADERS_MODULES=/share/test_modules
-cd /share/kselftest
-sh run_kselftest.sh'
+guest_selftests=$(cat "$top/tests/lib/selftests_guest")
 
 # run_guest_selftests SHARE SHA256 [COMMANDS]: run the selftests in a guest, then COMMANDS.
 # SHA256 is that of the archive.  The exit status is that of vm/run.
 run_guest_selftests() {
 	"$top/vm/run" -k "$kernel" -s "$1" -t 600 \
-		"export KHEADERS_SHA256=$2; $guest_selftests${3:-}"
+		"export KHEADERS_SHA256=$2
+		$guest_selftests
+		${3:-}"
 }
 
 # Turn the selftests' KTAP in $tmp/guest.log, where each line starts with "# ", into lines

@@ -16,31 +16,7 @@ preads=${KHEADERS_PREADS:-100000}
 loads=${KHEADERS_LOADS:-1000}
 guests=2
 
-# shellcheck disable=SC2016	# the guest's shell expands it
-stress='
-mkdir -p "/lib/modules/$(uname -r)/updates"
-cp /share/kheaders.ko "/lib/modules/$(uname -r)/updates"
-depmod
-mount -t debugfs debugfs /sys/kernel/debug
-export KHEADERS_MODULES=/share/test_modules
-# wait for it, or "crng init done" is logged at any time
-head -c 1 /dev/random > /dev/null
-echo clear > /sys/kernel/debug/kmemleak
-modprobe kheaders
-cd /share/kselftest/kheaders
-(for seed in $SEEDS; do
-	KHEADERS_SEED=$seed ./attribute || exit
-done) && echo "stress: attribute passed"
-sh ./reload.sh && echo "stress: reload passed"
-rmmod kheaders
-grep -E "^(MemFree|Slab)" /proc/meminfo
-# kmemleak reports an object that two scans missed and that is 5 seconds old
-echo scan > /sys/kernel/debug/kmemleak
-sleep 6
-echo scan > /sys/kernel/debug/kmemleak
-cat /sys/kernel/debug/kmemleak > /tmp/leaks
-cat /tmp/leaks
-[ -s /tmp/leaks ] || echo "stress: no leak"'
+stress=$(cat "$here/debug_guest")
 
 # run_guest NUMBER
 run_guest() {

@@ -15,47 +15,11 @@
 
 doc=$top/Documentation/android.md
 
-# Runs in the guest: lay out Android's directories in a root of their own.
-# shellcheck disable=SC2016	# the guest's shell expands it
-prepare='
-mkdir /android && mount --bind /share/android /android &&
-	mount -o remount,bind,ro /android || exit 1
-mount -t proc proc /android/proc
-mount -t sysfs sysfs /android/sys
-mount --bind /dev/null /android/dev/null
-mount -t tmpfs tmpfs /android/system_dlkm
-mount -t tmpfs -o mode=771,uid=2000,gid=2000 tmpfs /android/data/local/tmp
-cp /share/kheaders-probe.sh /android/data/local/tmp
-# probe TEXT USER [ARGUMENT]
-probe() {
-	echo "== $1, user $2"
-	chroot --userspec="$2:$2" /android /system/bin/env -i PATH=/system/bin \
-		TMPDIR=/data/local/tmp /system/bin/sh /data/local/tmp/kheaders-probe.sh $3 2>&1
-	echo "exit status $?"
-	left=$(cd /android/data/local/tmp && ls -A)
-	[ "$left" = kheaders-probe.sh ] || echo "left: $left"
-}
-file=/sys/kernel/kheaders.tar.xz'
+prepare=$(cat "$here/android_guest_prepare")
 
-# shellcheck disable=SC2016	# the guest's shell expands it
-steps_m='
-probe "a module that is nowhere" 0
-directory=/android/system_dlkm/lib/modules/$(uname -r)/kernel/kernel/kheaders
-mkdir -p "$directory" && cp /share/kheaders.ko "$directory"
-probe "a module that is not loaded" 2000
-probe "a module that is not loaded" 0
-probe "a module that is loaded" 2000
-chmod 400 "$file"
-probe "a module that is loaded, its file for root alone" 2000
-rmmod kheaders'
+steps_m=$(cat "$here/android_guest_steps_m")
 
-# shellcheck disable=SC2016	# the guest's shell expands it
-steps_y='
-probe "built in" 2000
-probe "built in" 0
-chmod 400 "$file"
-probe "built in, the file for root alone" 2000
-probe "built in, with an argument" 2000 x'
+steps_y=$(cat "$here/android_guest_steps_y")
 
 # Android's directories, and its programs with their libraries.
 make_android() {

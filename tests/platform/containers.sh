@@ -13,46 +13,7 @@ user=12345
 file=/sys/kernel/kheaders.tar.xz
 nobody=65534		# a user namespace maps all other users to this one
 
-# Runs in a new mount namespace.  Arguments: the container's mount point, the root file system
-# with its programs, its owner, then WHAT:WHERE, each to be mounted read-only at WHERE, then
-# "--" and the command.
-enter='
-set -e
-at=$1 root=$2 owner=$3
-shift 3
-mount -t tmpfs -o "mode=755,uid=$owner,gid=$owner" container "$at"
-cd "$at"
-mkdir -p proc dev etc sys/kernel tmp usr var src
-ln -s usr/bin usr/lib usr/lib64 usr/sbin .
-chown "$owner:$owner" var src
-chmod 1777 tmp
-for dir in usr etc; do
-	mount --bind "$root/$dir" "$dir"
-	mount -o remount,bind,ro "$dir"
-done
-mount -t tmpfs modules usr/lib/modules
-mount -t proc proc proc
-for node in null zero urandom; do
-	: > "dev/$node"
-	mount --bind "/dev/$node" "dev/$node"
-done
-while [ "$1" != -- ]; do
-	what=${1%%:*} where=${1#*:}
-	if [ -d "$what" ]; then
-		mkdir -p ".$where"
-	else
-		mkdir -p ".${where%/*}"
-		: > ".$where"
-	fi
-	mount --bind "$what" ".$where"
-	mount -o remount,bind,ro ".$where"
-	shift
-done
-shift
-[ "$owner" -eq 0 ] || set -- setpriv --reuid "$owner" --regid "$owner" --clear-groups \
-	unshare --user --map-root-user chroot . "$@"
-[ "$owner" -ne 0 ] || set -- chroot . "$@"
-exec "$@"'
+enter=$(cat "$here/containers_enter")
 
 # container STATUS USER MOUNT... -- COMMAND: run it, with its output in $tmp/output
 container() {
@@ -89,13 +50,7 @@ no_programs() {
 		done'
 }
 
-# In the container no header behind the build link can be written.
-build_module_there='
-link=/lib/modules/$1/build
-! touch "$link/x" 2> /dev/null || exit 1
-grep -q "define LINUX_VERSION_CODE" "$link/include/generated/uapi/linux/version.h" || exit 1
-cp -r /opt/modules /src/modules && make -C "$link" M=/src/modules CC=gcc-12 modules &&
-	ls -n "$link/Makefile" && cat /src/modules/kheaders_test.ko | md5sum'
+build_module_there=$(cat "$here/containers_build")
 
 # builds USER: build from only the tree, mounted where tools look for it
 builds() {
@@ -182,14 +137,7 @@ nothing_lost() {
 		[ "$before" = "$(find "$work/tree" -printf '%p %i %T@ %s\n' | sort | md5sum)" ]
 }
 
-# The file is mounted, then its module unloaded and loaded again.
-mounted_file='
-file=/sys/kernel/kheaders.tar.xz
-insmod /share/kheaders.ko && : > /tmp/file && mount --bind "$file" /tmp/file || exit 1
-echo "mounted: $(wc -c < /tmp/file)"
-rmmod kheaders && echo "module: gone"
-cat /tmp/file 2>&1
-insmod /share/kheaders.ko && [ -e "$file" ] && cat /tmp/file 2>&1'
+mounted_file=$(cat "$here/containers_guest")
 
 module_goes() {
 	mkdir "$tmp/share" && cp "$built/kheaders.ko" "$tmp/share" || return 1

@@ -16,58 +16,9 @@ guest() {
 	return 1
 }
 
-# The guest's command is started from inittab, since there is no unit to run it.  /run/systemd
-# is removed, since scripts conclude from it that systemd runs.
-# shellcheck disable=SC2016	# the guest's shell expands it
-prepare='
-cp -r /share/installed/. /
-release=$(uname -r)
-rm -f "/lib/modules/$release/build" "/lib/modules/$release/source"
-mkdir -p "/lib/modules/$release/updates"
-cp /share/kheaders.ko "/lib/modules/$release/updates"
-depmod
-sed -i "s,^si::sysinit:.*,si::sysinit:/etc/rcS.guest," /etc/inittab
-echo "ka:2:wait:/etc/answer.guest" >> /etc/inittab
-printf "#!/bin/sh\nrm -rf /run/systemd\nexec /etc/init.d/rcS\n" > /etc/rcS.guest
-printf "#!/bin/sh\n/bin/sh /run/kheaders/answer\nreboot -f\n" > /etc/answer.guest
-chmod +x /etc/*.guest
-: > /etc/fstab
-insserv --dryrun --verbose kheaders
-echo "insserv: $?"
-rc-update add kheaders default'
+prepare=$(cat "$here/openrc_prepare_guest")
 
-# shellcheck disable=SC2016	# the guest's shell expands it
-look='
-release=$(uname -r)
-echo "init: $(cat /proc/1/comm)"
-rc-status --nocolor default
-echo "link: $(readlink -f "/lib/modules/$release/build")"
-[ -e /sys/kernel/kheaders.tar.xz ] && echo "module: left loaded"
-# does TEXT COMMAND...
-does() {
-	text=$1
-	shift
-	"$@" 2>&1
-	echo "$text: $?"
-}
-does status rc-service kheaders status
-does stop rc-service kheaders stop
-[ -e "/lib/modules/$release/build/Makefile" ] && echo "stopped: the tree stays"
-kheaders remove
-does again rc-service kheaders start
-[ -e "/lib/modules/$release/build/Makefile" ] && echo "again: the tree is there"
-does restart rc-service kheaders restart
-does nonsense rc-service kheaders nonsense
-kheaders remove
-rc-service kheaders stop
-chmod 777 /var/cache/kheaders
-does refused rc-service kheaders start
-chmod 755 /var/cache/kheaders
-mv "/lib/modules/$release/updates/kheaders.ko" /tmp
-depmod
-rc-service kheaders stop
-does without rc-service kheaders start
-does without-status rc-service kheaders status'
+look=$(cat "$here/openrc_look_guest")
 
 # printed REGEX...: each matches a whole line of the output
 printed() {

@@ -16,35 +16,9 @@ guest() {
 	return 1
 }
 
-# shellcheck disable=SC2016	# the guest's shell expands it
-prepare='
-cp -r /share/installed/. /
-release=$(uname -r)
-rm -f "/lib/modules/$release/build" "/lib/modules/$release/source"
-mkdir -p "/lib/modules/$release/updates"
-cp /share/kheaders.ko "/lib/modules/$release/updates"
-depmod && systemctl enable kheaders.service && [ ! -e "/lib/modules/$release/build" ]'
+prepare=$(cat "$here/systemd_prepare_guest")
 
-# Print the state after a boot: of the system, the unit and the tree.
-# shellcheck disable=SC2016	# the guest's shell expands it
-look='
-release=$(uname -r)
-tree=/var/cache/kheaders/$release
-echo "system: $(systemctl is-system-running --wait)"
-systemctl --failed --no-legend
-echo "unit: $(systemctl show -P Result kheaders) $(systemctl is-active kheaders)"
-echo "unit took: $(($(systemctl show -P ActiveEnterTimestampMonotonic kheaders) -
-	$(systemctl show -P InactiveExitTimestampMonotonic kheaders))) us"
-echo "link: $(readlink -f "/lib/modules/$release/build")"
-echo "tree: $(stat -c "%i %U %a" "$tree")"
-echo "marker: $(md5sum < "$tree/.kheaders")"
-[ -e /sys/kernel/kheaders.tar.xz ] && echo "module: left loaded"
-began=$(date +%s%N)
-kheaders extract
-echo "nothing to do takes: $((($(date +%s%N) - began) / 1000000)) ms"
-cat "$tree/.kheaders"
-kheaders status || echo "status: $?"
-kheaders verify && echo "verify: ok"'
+look=$(cat "$here/systemd_look_guest")
 
 printed() {
 	grep -q -x -e "$1" "$tmp/output" && return
