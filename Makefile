@@ -144,7 +144,9 @@ series:
 bench:
 	@vm/deps demo guest program bench
 	@bench/pack
+	@bench/alternatives
 	@bench/plot
+	@bench/figures
 	@bench/read
 	@bench/extract
 	@bench/pch
