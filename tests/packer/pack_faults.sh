@@ -57,7 +57,7 @@ broken() {
 }
 
 each_tool_broken() {
-	for tool in tar xz find awk sort cksum cut sed grep strip_comments mv mktemp nproc; do
+	for tool in tar xz find awk sort cksum sed od grep strip_comments mv mktemp; do
 		broken "$tool" "exit 1" "$(case $tool in
 			mktemp) echo "cannot write there" ;;
 			awk|find) echo "" ;;
@@ -68,7 +68,7 @@ each_tool_broken() {
 }
 
 each_tool_killed() {
-	for tool in tar xz find awk sort cksum cut sed grep strip_comments; do
+	for tool in tar xz find awk sort cksum sed od grep strip_comments; do
 		# shellcheck disable=SC2016	# the fake itself
 		broken "$tool" 'kill -9 $$' "" || return 1
 	done
@@ -76,7 +76,7 @@ each_tool_killed() {
 
 # Says that it is done and does nothing.
 each_tool_idle() {
-	for tool in tar xz find awk sort cksum cut sed grep strip_comments; do
+	for tool in tar xz find awk sort cksum grep strip_comments; do
 		broken "$tool" "exit 0" "" && continue
 		ktap_print_msg "$tool"
 		return 1
@@ -122,7 +122,7 @@ changes_meanwhile() {
 	cp -r "$tree" "$tmp/moving"
 	broken_tree=$tmp/moving
 	fake xz "echo more >> $broken_tree/include/linux/types.h; exec $(command -v xz) \"\$@\""
-	fakepath=$fake:$PATH refuses "changed while it was packed" -b "$broken_tree" || return 1
+	fakepath=$fake:$PATH refuses "tree changed while packing" -b "$broken_tree" || return 1
 	fake strip_comments "rm $broken_tree/include/linux/types.h; exec $STRIP_COMMENTS \"\$@\""
 	STRIP_COMMENTS=$fake/strip_comments refuses "types.h" -b "$broken_tree"
 }
@@ -294,7 +294,7 @@ ktap_test_result "output is half written" half_written
 ktap_test_result "the disk is full" disk_full
 ktap_test_result "interrupted" interrupted
 ktap_test_result "the tree changes meanwhile" changes_meanwhile
-ktap_test_result "no tree" refuses "no such folder" -b "$tmp/none"
+ktap_test_result "no tree" refuses "no such directory" -b "$tmp/none"
 ktap_test_result "no build tree" refuses "include/config/auto.conf" -b "$top"
 for file in include/linux/kconfig.h include/linux/types.h include/uapi \
 	    arch/x86/include/asm include/generated/autoconf.h \
@@ -306,6 +306,6 @@ done
 echo CONFIG_MODVERSIONS=y >> "$tree/include/config/auto.conf"
 ktap_test_result "no Module.symvers, but CONFIG_MODVERSIONS" \
 	missing Module.symvers Module.symvers
-ktap_test_result "an unknown content" refuses "no such content" -b "$tree" -c most
+ktap_test_result "an unknown content" refuses "unknown content" -b "$tree" -c most
 ktap_test_result "an unknown option" fails_with "Usage" pack -x
 ktap_finished
