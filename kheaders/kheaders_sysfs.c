@@ -6,6 +6,9 @@
  * Documentation/ABI/testing/sysfs-kernel-kheaders.
  */
 
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/compiler.h>
 #include <linux/init.h>
 #include <linux/kernel.h>
 #include <linux/kobject.h>
@@ -28,21 +31,21 @@ extern const char kheaders_data_end[] __weak;
 #endif
 
 /*
- * As data, to be read at run time: for a weak symbol in its code the compiler may
- * want a GOT, which modules for arm64 do not have.  Volatile, or it would take what it
- * knows of them into the code all the same.
+ * As data, to be read at run time by READ_ONCE(): for a weak symbol in its code the
+ * compiler may want a GOT, which modules for arm64 do not have.
  */
-static const char *const volatile kheaders_bounds[] = {
+static const char *const kheaders_bounds[] = {
 	kheaders_data,
 	kheaders_data_end,
 };
 
-/*
- * __BIN_ATTR_SIMPLE_RO came with 34f7b36ad5e8 ("sysfs: Add sysfs_bin_attr_simple_read()
- * helper") in 6.10.  Kernels that have it may want a const attribute in the read
- * callback, which only the kernel's own helper gets right everywhere.
- */
-#ifndef __BIN_ATTR_SIMPLE_RO
+/* With the seed of the structures' layout inside it is for root alone. */
+#define KHEADERS_MODE (IS_ENABLED(CONFIG_KHEADERS_RANDSTRUCT_SEED) ? 0400 : 0444)
+
+#ifdef __BIN_ATTR_SIMPLE_RO
+static struct bin_attribute kheaders_attr __kheaders_ro =
+	__BIN_ATTR_SIMPLE_RO(kheaders.tar.xz, KHEADERS_MODE);
+#else /* before 34f7b36ad5e8 ("sysfs: Add sysfs_bin_attr_simple_read() helper") in 6.10 */
 static ssize_t kheaders_read(struct file *file, struct kobject *kobj,
 			     struct bin_attribute *attr,
 			     char *buf, loff_t off, size_t count)
@@ -52,17 +55,14 @@ static ssize_t kheaders_read(struct file *file, struct kobject *kobj,
 	return count;
 }
 
-#define __BIN_ATTR_SIMPLE_RO(_name, _mode) {				\
-	.attr	= { .name = __stringify(_name), .mode = _mode },	\
-	.read	= kheaders_read,					\
-}
+static struct bin_attribute kheaders_attr __kheaders_ro = {
+	.attr = {
+		.name = "kheaders.tar.xz",
+		.mode = KHEADERS_MODE,
+	},
+	.read = kheaders_read,
+};
 #endif
-
-/* With the seed of the structures' layout inside it is for root alone. */
-#define KHEADERS_MODE (IS_ENABLED(CONFIG_KHEADERS_RANDSTRUCT_SEED) ? 0400 : 0444)
-
-static struct bin_attribute kheaders_attr __kheaders_ro =
-	__BIN_ATTR_SIMPLE_RO(kheaders.tar.xz, KHEADERS_MODE);
 
 /* Look before: sysfs answers a taken name with a stack trace. */
 static bool __init kheaders_name_taken(void)
@@ -77,12 +77,12 @@ static bool __init kheaders_name_taken(void)
 static int __init kheaders_init(void)
 {
 	if (kheaders_name_taken()) {
-		pr_err("kheaders: /sys/kernel/%s: already there, is another kheaders module loaded or CONFIG_IKHEADERS built in?\n",
+		pr_err("/sys/kernel/%s: already there; is another kheaders loaded or built in?\n",
 		       kheaders_attr.attr.name);
 		return -EEXIST;
 	}
-	kheaders_attr.private = (void *)kheaders_bounds[0];
-	kheaders_attr.size = kheaders_bounds[1] - kheaders_bounds[0];
+	kheaders_attr.private = (void *)READ_ONCE(kheaders_bounds[0]);
+	kheaders_attr.size = READ_ONCE(kheaders_bounds[1]) - READ_ONCE(kheaders_bounds[0]);
 	return sysfs_create_bin_file(kernel_kobj, &kheaders_attr);
 }
 

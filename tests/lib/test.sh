@@ -187,8 +187,9 @@ build_test_modules() {
 }
 
 # install_selftests DIR [CC]: add the selftests to the kernel's own and let its makefiles
-# install them to DIR.  headers_install does nothing, because 5.10 would first install all
-# headers of the kernel, which takes the whole source and is not needed.
+# install them to DIR, linked statically, as the guest has no C library.  headers_install does
+# nothing, because 5.10 would first install all headers of the kernel, which takes the whole
+# source and is not needed.
 install_selftests() {
 	rm -rf "$tmp/ksft" &&
 		mkdir -p "$tmp/ksft/tools" &&
@@ -197,7 +198,7 @@ install_selftests() {
 		printf 'headers_install:\n\t@:\n' > "$tmp/ksft/Makefile" &&
 		rm -rf "$tmp/ksft/tools/testing/selftests/kheaders" &&
 		cp -r "$top/selftests" "$tmp/ksft/tools/testing/selftests/kheaders" &&
-		quiet make -s -C "$tmp/ksft/tools/testing/selftests" TARGETS=kheaders \
+		quiet env LDFLAGS=-static make -s -C "$tmp/ksft/tools/testing/selftests" TARGETS=kheaders \
 			INSTALL_PATH="$1" CC="${2:-gcc}" \
 			CFLAGS="-O2 -Wall -Werror" install
 }
