@@ -1,0 +1,453 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""End the program at every system call that changes something, and let each call fail.
+
+Each command below is run once, to see its system calls and what it leaves; then once for
+each point: killed right before a call, killed right after it, and with the call failing
+by each error that it can have.  After each run the table of states in
+Documentation/states.md must hold, and the same command run once more must leave what it
+leaves when nothing happens.
+"""
+
+import argparse
+import errno
+import os
+import random
+import re
+import subprocess
+import sys
+import tempfile
+import time
+
+import world
+from world import ARCHIVE, KILLED, NOT_REACHED, PLACE, RELEASE, World, below, describes
+
+TREE = f"{PLACE}/{RELEASE}"
+BUILD = f"/lib/modules/{RELEASE}/build"
+
+MAKES = ["ENOSPC", "EIO", "EPERM", "EROFS"]
+# errors that a call can have; by its name without "at" and a version at the end
+ERRORS = {
+    "mkdir": MAKES, "symlink": MAKES, "link": MAKES + ["EXDEV"], "mknod": MAKES,
+    "rename": MAKES + ["EXDEV", "EINVAL"], "unlink": ["EIO", "EPERM", "EROFS", "EBUSY"],
+    "rmdir": ["EIO", "EPERM", "EROFS", "EBUSY"],
+    "open": ["EIO", "EPERM", "EMFILE"], "open+": MAKES + ["EMFILE"],
+    "write": ["ENOSPC", "EIO"], "pwrite64": ["ENOSPC", "EIO"], "sendfile": ["ENOSPC", "EIO"],
+    "copy_file_range": ["ENOSPC", "EIO", "EXDEV"],
+    "fsync": ["EIO", "ENOSPC"], "fdatasync": ["EIO", "ENOSPC"], "syncfs": ["EIO", "ENOSPC"],
+    "fchmod": ["EIO", "EPERM", "EROFS"], "fchown": ["EIO", "EPERM", "EROFS"],
+    "utimens": ["EIO", "EPERM", "EROFS"], "ftruncate": ["EIO", "EPERM"],
+    "mount": ["EPERM", "ENOSPC"], "umount": ["EPERM", "EIO"], "move_mount": ["EPERM", "ENOSPC"],
+    "fsopen": ["EPERM", "EMFILE"], "fsconfig": ["EPERM", "EIO"],
+    "fsmount": ["EPERM", "EMFILE", "ENOSPC"], "open_tree": ["EPERM", "EMFILE"],
+    "read": ["EIO"], "pread64": ["EIO"], "getdents64": ["EIO"], "fstat": ["EIO"],
+    "newfstat": ["EIO"], "stat": ["EIO"], "lstat": ["EIO"], "statx": ["EIO"],
+    "readlink": ["EIO"], "memfd_create": ["EMFILE"], "faccess": ["EIO"], "access": ["EIO"],
+}
+# after the failure of one of these a staging or retired name may be left for the next run
+CLEANS = {"unlink", "rmdir", "open", "getdents64", "umount", "rename", "fstat", "newfstat"}
+
+
+def short(call):
+    """A call's name without what tells its versions apart."""
+    return re.sub(r"(at)?[2]?$", "", call)
+
+
+# Each variant: a function that prepares, and the arguments.  The trees, links and files
+# that it may change are found by comparing what was there with what it leaves.
+
+NEW, OLD = world.archive(tag="new"), world.archive(tag="old")
+BID_OLD, BID_NEW = b"1" * 20, b"2" * 20
+
+
+def fresh(w):
+    w.kernel(BID_NEW, NEW)
+
+
+def module_directory(w):
+    fresh(w)
+    w.put(f"/lib/modules/{RELEASE}/modules.dep", b"")
+
+
+def dangling(w):
+    module_directory(w)
+    w.put(BUILD, "/usr/src/kernels/" + RELEASE)
+
+
+def distribution(w):
+    module_directory(w)
+    w.put(BUILD, f"/opt/headers")
+    w.put("/opt/headers/Makefile", b"# theirs\n")
+    w.put("/opt/headers/include/generated/autoconf.h", b"// theirs\n")
+    w.put("/opt/headers/include/linux/kconfig.h", b"// theirs\n")
+
+
+def prepare(w, *commands):
+    for command in commands:
+        status, out, err = w.run(command.split())
+        if status:
+            raise RuntimeError(f"{command}: status {status}: {out}{err}")
+
+
+def current(w):
+    module_directory(w)
+    prepare(w, "extract")
+
+
+def bare(w):
+    """Without a directory of modules: the program makes and removes it."""
+    fresh(w)
+    prepare(w, "extract")
+
+
+def stale(w):
+    w.kernel(BID_OLD, OLD)
+    w.put(f"/lib/modules/{RELEASE}/modules.dep", b"")
+    prepare(w, "extract")
+    w.kernel(BID_NEW, NEW)
+
+
+def stale_without(w):
+    stale(w)
+    w.remove(ARCHIVE)
+
+
+def stale_broken(w):
+    stale(w)
+    w.put(ARCHIVE, NEW[:len(NEW) // 2], 0o444)
+
+
+def in_memory(w):
+    module_directory(w)
+    prepare(w, "extract --tmpfs")
+
+
+def stale_in_memory(w):
+    w.kernel(BID_OLD, OLD)
+    w.put(f"/lib/modules/{RELEASE}/modules.dep", b"")
+    prepare(w, "extract --tmpfs")
+    w.kernel(BID_NEW, NEW)
+
+
+def others(w):
+    """Trees of two other kernels, with links, and the running one's."""
+    for release in ("5.1.0-t", "5.2.0-t"):
+        w.kernel(BID_OLD, world.archive(release, "x"), release)
+        w.put(f"/lib/modules/{release}/modules.dep", b"")
+        prepare(w, "extract")
+    current(w)
+
+
+def destination(w):
+    fresh(w)
+    w.put("/srv/a.tar.xz", NEW)
+
+
+def destination_stale(w):
+    destination(w)
+    w.put("/srv/old.tar.xz", OLD)
+    prepare(w, "extract --archive /srv/old.tar.xz --dest /srv/t")
+
+
+def destination_there(w):
+    destination(w)
+    prepare(w, "extract --archive /srv/a.tar.xz --dest /srv/t")
+
+
+def empty_destination(w):
+    destination(w)
+    w.put("/srv/t", None)
+
+
+def image_there(w):
+    destination(w)
+    w.put("/srv/i.erofs", b"an older one")
+
+
+def kernel_image(w):
+    fresh(w)
+    w.put("/srv/image", b"x" * 1000 + b"IKHD_ST\0" + NEW + b"IKHD_ED\0" + b"y" * 1000)
+
+
+def dumped_before(w):
+    kernel_image(w)
+    w.put("/srv/out", b"older")
+
+
+def private(w):
+    fresh(w)
+    w.put(ARCHIVE, NEW, 0o400)
+
+
+# name, preparation, arguments
+VARIANTS = [
+    ("extract, nothing there", fresh, "extract"),
+    ("extract, modules there", module_directory, "extract"),
+    ("extract, root's alone", private, "extract"),
+    ("extract, build link dangles", dangling, "extract"),
+    ("extract, build link is a distribution's", distribution, "extract"),
+    ("extract, tree is current", current, "extract"),
+    ("extract, tree is stale", stale, "extract"),
+    ("extract, tree is stale, no archive", stale_without, "extract"),
+    ("extract, tree is stale, archive damaged", stale_broken, "extract"),
+    ("extract, stale tree in memory", stale_in_memory, "extract"),
+    ("extract --force", current, "extract --force"),
+    ("extract --tmpfs, nothing there", module_directory, "extract --tmpfs"),
+    ("extract --tmpfs, stale tree on disk", stale, "extract --tmpfs"),
+    ("extract --tmpfs, stale tree in memory", stale_in_memory, "extract --tmpfs"),
+    ("extract --tmpfs --force", in_memory, "extract --tmpfs --force"),
+    ("extract --dest", destination, "extract --archive /srv/a.tar.xz --dest /srv/t"),
+    ("extract --dest --link", destination, "extract --archive /srv/a.tar.xz --dest /srv/t --link"),
+    ("extract --dest, stale", destination_stale, "extract --archive /srv/a.tar.xz --dest /srv/t"),
+    ("extract --dest, empty directory", empty_destination,
+     "extract --archive /srv/a.tar.xz --dest /srv/t"),
+    ("extract --dest --tmpfs", destination_stale,
+     "extract --archive /srv/a.tar.xz --dest /srv/t --tmpfs"),
+    ("extract --image", destination, "extract --archive /srv/a.tar.xz --image /srv/i.erofs"),
+    ("extract --image, one there", image_there,
+     "extract --archive /srv/a.tar.xz --image /srv/i.erofs"),
+    ("extract --sysext", fresh, "extract --sysext"),
+    ("extract --sysext, tree is stale", stale, "extract --sysext"),
+    ("remove", current, "remove"),
+    ("remove, no modules there", bare, "remove"),
+    ("remove, tree is stale", stale, "remove"),
+    ("remove, tree in memory", in_memory, "remove"),
+    ("remove --old", others, "remove --old"),
+    ("remove --dest", destination_there, "remove --dest /srv/t"),
+    ("dump -o", kernel_image, "dump /srv/image -o /srv/out"),
+    ("dump -o, one there", dumped_before, "dump /srv/image -o /srv/out"),
+    ("dump", kernel_image, "dump /srv/image"),
+    ("verify", current, "verify"),
+    ("status", current, "status --json"),
+]
+
+
+def leftover(path):
+    """Is @path one of the program's own, for the next run to clean up?"""
+    return any(".kheaders" in part and part != ".kheaders" for part in path.split("/"))
+
+
+def without_leftovers(seen):
+    return {path: what for path, what in seen.items() if not leftover(path)}
+
+
+def leftovers(seen):
+    return sorted(path for path in seen if leftover(path) and not path.endswith("-lock"))
+
+
+class Variant:
+    def __init__(self, w, name, prepare_it, arguments):
+        self.w, self.name, self.prepare = w, name, prepare_it
+        self.arguments = arguments.split()
+        self.points = []
+        self.wrong = []
+
+    def start(self):
+        self.w.clear()
+        self.prepare(self.w)
+
+    def learn(self):
+        """Run it once without harm; False if the program has no such option."""
+        self.start()
+        self.before = self.w.snapshot()
+        with tempfile.NamedTemporaryFile(mode="r") as log:
+            self.status, out, err = self.w.run(self.arguments, log=log.name)
+            self.calls = [line.rstrip("\n").split("\t") for line in log]
+        if self.status == 2:
+            return False
+        self.after = without_leftovers(self.w.snapshot())
+        self.trees = {path[:-len("/.kheaders")] for path in {**self.before, **self.after}
+                      if path.endswith("/.kheaders")}
+        self.links = {path for path, what in {**self.before, **self.after}.items()
+                      if path.startswith("/lib/modules/") and what[0] == "link"}
+        for number, kind, call, path in self.calls:
+            if kind == "change":
+                self.points += [("-b", number, call, path), ("-a", number, call, path)]
+            name = short(call) + ("+" if call.startswith("open") and kind == "change" else "")
+            self.points += [("-e", f"{number}:{getattr(errno, error)}", call, path)
+                            for error in ERRORS.get(name, [])]
+        return True
+
+    def check(self, point):
+        """Run to @point, and compare; returns what is wrong."""
+        self.start()
+        option, number, call, path = point
+        status, out, err = self.w.run(self.arguments, (option, number))
+        if status == NOT_REACHED:
+            return ["not reached"]
+        seen = self.w.snapshot()
+        wrong = self.check_state(seen, option, path)
+        if option == "-e":
+            wrong += self.check_error(seen, status, out + err, call, path)
+        elif status != KILLED:
+            wrong.append(f"status {status}, not killed")
+        return wrong + self.check_again()
+
+    def check_state(self, seen, option, failed):
+        wrong = []
+        for tree in self.trees:
+            now = below(seen, tree)
+            if now and now not in (below(self.before, tree), below(self.after, tree)):
+                wrong.append(f"{tree}: neither whole nor absent: {len(now)} names")
+        for link in self.links:
+            now = seen.get(link)
+            if now and now not in (self.before.get(link), self.after.get(link)):
+                wrong.append(f"{link}: {now}")
+            if now and (option == "-e" or now != self.before.get(link)):
+                wrong += self.check_link(seen, link, failed)
+        for path, what in seen.items():
+            if leftover(path) or path in self.links or self.in_tree(path):
+                continue
+            if what not in (self.before.get(path), self.after.get(path)):
+                wrong.append(f"{path}: made or changed")
+        for path in self.before:
+            if path not in seen and path in self.after and path not in self.links and \
+                    not self.in_tree(path):
+                wrong.append(f"{path}: lost")
+        return wrong
+
+    def in_tree(self, path):
+        return any(path == tree or path.startswith(tree + "/") for tree in self.trees)
+
+    def check_link(self, seen, link, failed):
+        """A link leads to a whole tree of this kernel, unless it is the link that failed."""
+        target = seen[link][1]
+        if target not in self.trees or failed.startswith(os.path.dirname(link)):
+            return []
+        release = link.split("/")[3]
+        tree = below(seen, target)
+        tag = "x" if release != RELEASE else "new"
+        return [] if describes(tree, release, tag) else [f"{link}: leads to what is not current"]
+
+    def check_error(self, seen, status, said, call, path):
+        wrong = []
+        if status > 3:
+            wrong.append(f"status {status}")
+        if status == 0 and without_leftovers(seen) != self.after and \
+                not (said and path.startswith("/lib/modules")):
+            wrong.append("status 0 and not done")
+        if status in (1, 2) and self.status != status and not said:
+            wrong.append("no message")
+        if leftovers(seen) and short(call) not in CLEANS:
+            wrong.append(f"left: {leftovers(seen)}")
+        return wrong
+
+    def check_again(self):
+        status, out, err = self.w.run(self.arguments)
+        seen = self.w.snapshot()
+        wrong = []
+        if without_leftovers(seen) != self.after:
+            names = {path for path in {**seen, **self.after}
+                     if not leftover(path) and seen.get(path) != self.after.get(path)}
+            wrong.append(f"the next run: {sorted(names)[:3]} of {len(names)} differ")
+        if leftovers(seen):
+            wrong.append(f"the next run leaves {leftovers(seen)[:3]}")
+        if status != self.status and not (status == 3 and self.arguments[0] == "remove"):
+            wrong.append(f"the next run: status {status}: {(out + err).strip()}")
+        return wrong
+
+    def describe(self, point):
+        option, number, call, path = point
+        what = {"-b": "killed before", "-a": "killed after"}.get(option)
+        if not what:
+            what = f"{errno.errorcode[int(number.split(':')[1])]} from"
+        return f"{what} call {number.split(':')[0]}, {call} {path}"
+
+
+def choose(variants, budget, seed):
+    """All points, or @budget of them: of each variant its share, at least four."""
+    total = sum(len(v.points) for v in variants)
+    for v in variants:
+        v.chosen = v.points
+        if budget and total > budget:
+            n = max(4, len(v.points) * budget // total)
+            v.chosen = random.Random(f"{seed}{v.name}").sample(v.points, min(n, len(v.points)))
+
+
+def work(variants, which, of, out):
+    """Check the share @which of all points; write what is wrong."""
+    n = 0
+    for v in variants:
+        for point in v.chosen:
+            n += 1
+            if n % of != which:
+                continue
+            try:
+                wrong = v.check(point)
+            except subprocess.TimeoutExpired:
+                wrong = ["hangs"]
+            out.write(f"{v.name}\t{'; '.join(wrong)}\t{v.describe(point)}\n")
+    out.flush()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("-p", "--points", type=int, default=0, help="how many; 0 for all")
+    parser.add_argument("-s", "--seed", default="1")
+    parser.add_argument("-v", "--variant", default="", help="only those whose name has it")
+    parser.add_argument("-j", "--jobs", type=int, default=os.cpu_count())
+    parser.add_argument("-c", "--calls", action="store_true", help="list the calls instead")
+    parser.add_argument("program")
+    parser.add_argument("runner")
+    parser.add_argument("work", help="an empty directory in a mount namespace of our own")
+    args = parser.parse_args()
+    began = time.time()
+    names = []
+    children = []
+    for job in range(args.jobs):
+        name = f"{args.work}/{job}"
+        out = f"{args.work}/{job}.out"
+        pid = os.fork()
+        if not pid:
+            one_job(args, job, name, out)
+        children.append(pid)
+    failed = [pid for pid in children if os.waitpid(pid, 0)[1]]
+    return report(args, began) or bool(failed)
+
+
+def one_job(args, job, name, out):
+    status = 1
+    try:
+        os.mkdir(name)
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=755", "world", name], check=True)
+        w = World(name, args.program, args.runner, tools=["mkfs.erofs"])
+        variants = [Variant(w, *v) for v in VARIANTS if args.variant in v[0]]
+        variants = [v for v in variants if v.learn()]
+        if args.calls:
+            for v in variants:
+                print(v.name, *["\t".join(call) for call in v.calls], sep="\n")
+            os._exit(0)
+        choose(variants, args.points, args.seed)
+        with open(out, "w") as results:
+            work(variants, job, args.jobs, results)
+        status = 0
+    except Exception:
+        import traceback
+        traceback.print_exc()
+    os._exit(status)
+
+
+def report(args, began):
+    """A line of KTAP for each variant; returns whether one is wrong."""
+    results = {}
+    for job in range(args.jobs):
+        with open(f"{args.work}/{job}.out") as lines:
+            for line in lines:
+                name, wrong, point = line.rstrip("\n").split("\t")
+                results.setdefault(name, []).append((wrong, point))
+    good = total = 0
+    print(f"1..{len(results)}")
+    for i, (name, points) in enumerate(results.items(), 1):
+        bad = [f"# {point}: {wrong}" for wrong, point in points if wrong]
+        for line in bad[:20]:
+            print(line)
+        total += len(points)
+        good += len(points) - len(bad)
+        print(f"{'not ok' if bad else 'ok'} {i} {name}: "
+              f"{len(points) - len(bad)} of {len(points)} crash points")
+    print(f"# {good} of {total} crash points, {time.time() - began:.0f} seconds")
+    return good != total
+
+
+if __name__ == "__main__":
+    sys.exit(main())

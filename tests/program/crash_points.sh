@@ -1,0 +1,30 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# The program is killed before and after every system call that changes something, and
+# each of its calls fails once by every error it can have: no tree is ever half there, no
+# link leads to a stale one, nothing foreign is touched, and the next run cleans up.
+#
+# Environment:
+#   KHEADERS_WHOLE  "y": all points, not a sample
+#   KHEADERS_SEED   chooses the sample; 1 if not set
+#   KHEADERS_JOBS   how many run at once; 1 if not set
+
+# shellcheck source=../lib/test.sh
+. "$(dirname "$0")/../lib/test.sh"
+
+build_all() {
+	quiet make -s -C "$top/userspace" STATIC=y BUILDDIR="$tmp/program" &&
+		quiet cc -O2 -Wall -Wextra -Werror -o "$tmp/runner" "$here/crash_points.c"
+}
+
+ktap_print_header
+[ "$(id -u)" -eq 0 ] || ktap_skip_all "needs root"
+build_all || ktap_exit_fail_msg "the program or the runner does not build"
+mkdir "$tmp/work"
+points=700
+[ "${KHEADERS_WHOLE:-}" != y ] || points=0
+# shellcheck disable=SC2016	# for the shell that unshare starts
+unshare -m sh -c 'mount -t tmpfs -o mode=755 work "$1" && shift && exec "$@"' sh "$tmp/work" \
+	python3 "$here/crash_points.py" -p "$points" -s "${KHEADERS_SEED:-1}" \
+	-j "${KHEADERS_JOBS:-1}" "$tmp/program/kheaders" "$tmp/runner" "$tmp/work"
