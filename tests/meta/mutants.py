@@ -1,0 +1,375 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""Change the code a little, and see whether a test turns red.
+
+Each mutant is one change of one line: a condition negated or moved, a call left out, a
+constant, an operator or a returned value changed.  The tests of that file (mutants.tests)
+run in a copy of the project that has the change, up to the first check that fails.
+Mutants that do not compile do not count.  Those that survive are listed, but for those
+that mutants.explained says make no difference that anything could see.
+"""
+
+import argparse
+import fnmatch
+import hashlib
+import os
+import re
+import resource
+import shutil
+import subprocess
+import sys
+import threading
+import time
+
+HERE = os.path.dirname(os.path.realpath(__file__))
+TOP = os.path.dirname(os.path.dirname(HERE))
+
+SWAPS = {
+    "c": {"<": "<=", "<=": "<", ">": ">=", ">=": ">", "==": "!=", "!=": "==", "&&": "||",
+          "||": "&&", "+": "-", "-": "+", "+=": "-=", "-=": "+=", "++": "--", "!": "",
+          "|": "&", "&": "|", "|=": "&=", "true": "false", "false": "true",
+          "break": "", "continue": "", "%": "*"},
+    "sh": {"&&": "||", "||": "&&", "-eq": "-ne", "-ne": "-eq", "-gt": "-ge", "-ge": "-gt",
+           "-lt": "-le", "-le": "-lt", "!": "", "=": "!=", "!=": "=", "-z": "-n", "-n": "-z",
+           "-e": "! -e", "-f": "! -f", "-d": "! -d", "-x": "! -x"},
+}
+SWAPS["awk"] = {**SWAPS["c"], "next": "", "~": "!~", "!~": "~"}
+
+C_TOKEN = re.compile(r"""
+    /\*.*?\*/ | //[^\n]* | "(?:\\.|[^"\\])*" | '(?:\\.|[^'\\])+' |
+    (?m:^)\#(?:[^\n\\]|\\.|\\\n)* |
+    [A-Za-z_]\w* | 0x[0-9a-fA-F]+\w* | \d+\w* |
+    <<=|>>=|->|\+\+|--|<<|>>|<=|>=|==|!=|&&|\|\||[-+*/%&|^]=|!~|\S""", re.X | re.S)
+SH_TOKEN = re.compile(r"""
+    (?m:^|(?<=\s))\#[^\n]* | '[^']*' | "(?:\\.|[^"\\])*" | \\. | \$\{[^}]*\} |
+    &&|\|\||!=|[-\w./]+|\S""", re.X | re.S)
+AWK_TOKEN = re.compile(r"""
+    \#[^\n]* | "(?:\\.|[^"\\])*" | (?<=[(,~!&|{;\s])/(?:\\.|\[[^\]]*\]|[^/\\\n])+/ |
+    [A-Za-z_]\w* | \d+ | \+\+|--|<=|>=|==|!=|&&|\|\||[-+*/%]=|!~|\S""", re.X | re.S)
+TOKENS = {"c": C_TOKEN, "sh": SH_TOKEN, "awk": AWK_TOKEN}
+
+
+def language(path):
+    return {".c": "c", ".awk": "awk"}.get(os.path.splitext(path)[1], "sh")
+
+
+class Mutant:
+    def __init__(self, path, text, start, end, new):
+        self.path, self.start, self.end, self.new = path, start, end, new
+        self.line = text.count("\n", 0, start) + 1
+        first = text.rfind("\n", 0, start) + 1
+        last = text.find("\n", max(end - 1, start))
+        self.old_line = " ".join(text[first:last].split())
+        self.new_line = " ".join((text[first:start] + new + text[end:last]).split())
+        self.function = function_at(text, start)
+        self.key = f"{path}: {self.function}: {self.old_line} => {self.new_line}"
+
+    def apply(self, text):
+        return text[:self.start] + self.new + text[self.end:]
+
+    def describe(self):
+        return (f"{self.path}:{self.line}: {self.function}\n"
+                f"#   -{self.old_line}\n#   +{self.new_line}")
+
+
+def function_at(text, at):
+    """The function that @at is in: what is before the last "{" at the start of a line."""
+    found = "-"
+    for match in re.finditer(r"(?m)^(?:[^\s#/].*?)?\b(\w+)\([^;{}]*\)\s*\{", text[:at]):
+        found = match.group(1)
+    return found
+
+
+def matching(text, tokens, i):
+    """The index of the token that closes the parenthesis tokens[@i]."""
+    depth = 0
+    for j in range(i, len(tokens)):
+        word = tokens[j].group()
+        depth += (word == "(") - (word == ")")
+        if not depth:
+            return j
+    return None
+
+
+def token_changes(lang, word, before, in_for=False):
+    """What the token may become, seen the token before it."""
+    if word in SWAPS[lang]:
+        if lang != "sh" and word in "+-&" and not re.match(r"[\w)\]]", before or "("):
+            return	# a sign, or an address
+        if lang == "c" and word in "&|<>-+" and before in ("sizeof", "case", "return"):
+            return
+        if lang == "sh" and word in ("=", "!=", "!") and before == "":
+            return
+        if word == "++" and in_for:
+            return	# no end, and no end of children
+        yield SWAPS[lang][word]
+    elif re.fullmatch(r"\d+", word) and lang != "sh":
+        yield str(int(word) + 1)
+    elif re.fullmatch(r"\d+", word) and before in ("exit", "return", "-eq", "-gt", "-lt", "-ge"):
+        yield "0" if word == "1" else str(int(word) + 1)
+
+
+def mutants_of(path, text):
+    lang = language(path)
+    tokens = [m for m in TOKENS[lang].finditer(text)
+              if not re.match(r"/\*|//|#" if lang == "c" else "#", m.group())]
+    words = [m.group() for m in tokens]
+    found = []
+
+    def add(i, j, new):
+        found.append(Mutant(path, text, tokens[i].start(), tokens[j].end(), new))
+
+    for i, word in enumerate(words):
+        before = words[i - 1] if i else ""
+        after = words[i + 1] if i + 1 < len(words) else ""
+        in_for = "for (" in text[text.rfind("\n", 0, tokens[i].start()):tokens[i].start()]
+        for new in token_changes(lang, word, before, in_for):
+            add(i, i, new)
+        if lang == "sh":
+            continue
+        if word in ("if", "while") and after == "(":
+            end = matching(text, tokens, i + 1)
+            if end:
+                inner = text[tokens[i + 1].start():tokens[end].end()]
+                add(i + 1, end, f"(!{inner})")
+        if word == "return" and after not in (";", "0", "1", "true", "false") and \
+                ";" in words[i:i + 40]:
+            end = i + words[i:].index(";")
+            if words[i + 1:end] == ["-", "1"]:
+                add(i + 1, end - 1, "0")
+        # a call whose result nobody wants, left out
+        if re.match(r"[a-z_]\w*$", word) and after == "(" and \
+                before in (";", "{", "}", ")", "else") and word not in (
+                    "if", "while", "for", "switch", "return", "sizeof", "defined"):
+            end = matching(text, tokens, i + 1)
+            if end and end + 1 < len(words) and words[end + 1] == ";":
+                add(i, end, "")
+    if lang == "sh":
+        found += command_mutants(path, text)
+        found += awk_inside(path, text)
+    return found
+
+
+def command_mutants(path, text):
+    """Lines that are one whole simple command, left out."""
+    at = 0
+    for line in text.splitlines(keepends=True):
+        if re.match(r"\s+[a-z_]+( [^|&;(){}\\'\"`]*)?$", line) and not re.match(
+                r"\s+(if|then|else|fi|do|done|case|esac|for|while|until|local|return|exit)\b",
+                line):
+            start = at + len(line) - len(line.lstrip())
+            yield Mutant(path, text, start, at + len(line.rstrip()), ":")
+        at += len(line)
+
+
+def awk_inside(path, text):
+    """The awk programs between single quotes: as changes of the script."""
+    for match in re.finditer(r"awk [^'\n]*'([^']*)'", text):
+        tokens = list(AWK_TOKEN.finditer(text, match.start(1), match.end(1)))
+        words = [m.group() for m in tokens]
+        for i, word in enumerate(words):
+            before = words[i - 1] if i else ""
+            for new in token_changes("awk", word, before):
+                yield Mutant(path, text, tokens[i].start(), tokens[i].end(), new)
+
+
+def compiles(lang, path):
+    """Does the changed file compile?"""
+    command = {"c": ["cc", "-std=gnu11", "-fsyntax-only", "-w", "-I", os.path.dirname(path)],
+               "sh": ["sh", "-n"], "awk": ["timeout", "2", "mawk", "-f"]}[lang] + [path]
+    if lang == "awk":
+        command.append("/dev/null")
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True)
+    return b"syntax error" not in done.stderr if lang == "awk" else not done.returncode
+
+
+class Worker(threading.Thread):
+    """Takes mutants from a list, one at a time; each gets a copy of the project."""
+
+    def __init__(self, where, todo, results, tests, limits):
+        super().__init__()
+        self.where, self.todo, self.results = where, todo, results
+        self.tests, self.limits = tests, limits
+
+    def run(self):
+        while self.todo:
+            try:
+                mutant = self.todo.pop(0)
+            except IndexError:
+                return
+            self.results.append((mutant, self.verdict(mutant)))
+
+    def verdict(self, mutant):
+        """The test that turned red, "" if none, None if the mutant is no program."""
+        copy_project(self.where)
+        path = os.path.join(self.where, mutant.path)
+        with open(path) as source:
+            text = source.read()
+        with open(path, "w") as out:
+            out.write(mutant.apply(text))
+        if not compiles(language(mutant.path), path):
+            return None
+        for test in self.tests(mutant.path):
+            if turns_red(self.where, test, self.limits.get(test, 300)):
+                return test
+        return ""
+
+
+def copy_project(where):
+    shutil.rmtree(where, ignore_errors=True)
+    os.makedirs(where + "/tmp")
+    for name in listed():
+        os.makedirs(os.path.dirname(os.path.join(where, name)), exist_ok=True)
+        shutil.copy2(os.path.join(TOP, name), os.path.join(where, name))
+
+
+def listed(*patterns):
+    """Files of the project."""
+    names = subprocess.run(["git", "ls-files", "-co", "--exclude-standard", *patterns],
+                           cwd=TOP, capture_output=True, check=True, text=True).stdout
+    return [n for n in names.split() if os.path.exists(os.path.join(TOP, n))]
+
+
+# A mutant may delete what it should not, as root: it sees a machine that is read-only but
+# for its copy, $1, and no other processes.  At first objects are cached in $2.
+SANDBOX = """
+set -e
+mount --bind "$1" "$1"
+[ -z "$2" ] || mount --bind "$2" "$2"
+cd "$1"
+for where in $(awk -v copy="$1" -v cache="$2" '$5 != copy && $5 != cache && $6 ~ /^rw/ && $9 !~ /^(proc|cgroup|devpts)/ { print $5 }' \
+		/proc/self/mountinfo); do
+	mount -o remount,bind,ro "$where" 2> /dev/null || true
+done
+shift 2
+exec "$@"
+"""
+
+
+def limit_size():
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 30, 1 << 30))
+
+
+def turns_red(top, test, limit, first=False):
+    """Run the test up to the first check that fails; @first: there is no mutant yet."""
+    command = test.split()
+    cache = os.path.dirname(top) + "/cache"
+    os.makedirs(cache, exist_ok=True)
+    for name in ("cc", "gcc", "clang"):
+        os.makedirs(top + "/tmp/bin", exist_ok=True)
+        shutil.copy(HERE + "/mutants_cc", f"{top}/tmp/bin/{name}")
+    env = dict(os.environ, KHEADERS_QUICK="y", TMPDIR=top + "/tmp", PYTHONDONTWRITEBYTECODE="y",
+               PATH=f"{top}/tmp/bin:{os.environ['PATH']}", MUTANTS_CACHE=cache)
+    wrapper = ["unshare", "-m", "-p", "-f", "--mount-proc", "--kill-child", "sh", "-c", SANDBOX,
+               "sh", top, cache if first else ""] if os.geteuid() == 0 else []
+    run = subprocess.Popen(wrapper + ["sh", f"{top}/tests/{command[0]}"] + command[1:],
+                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                           stderr=subprocess.STDOUT, env=env, errors="replace",
+                           preexec_fn=limit_size)
+    timer = threading.Timer(limit, run.kill)
+    timer.start()
+    red = any(line.startswith(("not ok", "Bail out!")) for line in run.stdout)
+    run.kill() if red else run.wait()
+    run.stdout.close()
+    timer.cancel()
+    return run.wait() not in (0, 4) or red
+
+
+def read_table(name):
+    with open(os.path.join(HERE, name)) as lines:
+        return [line.rstrip("\n") for line in lines if line.strip() and line[0] != "#"]
+
+
+def explained():
+    """Keys of mutants that make no difference; the reason is on the next line."""
+    lines = read_table("mutants.explained")
+    return {lines[i]: lines[i + 1].strip() for i in range(0, len(lines) - 1, 2)}
+
+
+def choose(table, patterns, number, seed):
+    """The first @number of all mutants, in an order that @seed alone makes."""
+    found = []
+    for line in table:
+        pattern = line.split("\t")[0]
+        for path in sorted(listed(pattern)):
+            if patterns and not any(fnmatch.fnmatch(path, p) for p in patterns):
+                continue
+            with open(os.path.join(TOP, path)) as source:
+                found += mutants_of(path, source.read())
+    unique = {m.key + str(m.line): m for m in found}
+
+    def order(m):
+        return hashlib.sha256(f"{seed}{m.key}{m.line}".encode()).hexdigest()
+    return sorted(unique.values(), key=order)[:number or None], len(unique)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("-n", "--number", type=int, default=0, help="how many; 0 for all")
+    parser.add_argument("-s", "--seed", default="1")
+    parser.add_argument("-j", "--jobs", type=int, default=2)
+    parser.add_argument("-l", "--list", action="store_true", help="list them, run nothing")
+    parser.add_argument("work", help="an empty directory")
+    parser.add_argument("files", nargs="*", help="patterns; all of mutants.tests if none")
+    args = parser.parse_args()
+    table = read_table("mutants.tests")
+    mutants, total = choose(table, args.files, args.number, args.seed)
+    if args.list:
+        print(*[m.key for m in mutants], sep="\n")
+        return 0
+
+    def tests(path):
+        for line in table:
+            pattern, names = line.split("\t", 1)
+            if fnmatch.fnmatch(path, pattern):
+                return [t.strip() for t in names.strip().split(",")]
+        return []
+
+    began = time.time()
+    limits = {}
+    results = []
+    workers = [Worker(f"{args.work}/{i}", mutants, results, tests, limits)
+               for i in range(args.jobs)]
+    for test in sorted({t for m in mutants for t in tests(m.path)}):
+        started = time.time()
+        copy_project(workers[0].where)
+        if turns_red(workers[0].where, test, 1000, True):
+            print(f"Bail out! {test} is red without a change")
+            return 1
+        limits[test] = 3 * (time.time() - started) + 10
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    return report(results, total, time.time() - began)
+
+
+def report(results, total, seconds):
+    known = explained()
+    count = {}
+    survivors = []
+    for mutant, verdict in results:
+        if verdict is None:
+            continue
+        red, of = count.get(mutant.path, (0, 0))
+        count[mutant.path] = (red + bool(verdict), of + 1)
+        if not verdict:
+            survivors.append(mutant)
+    red = sum(c[0] for c in count.values())
+    of = sum(c[1] for c in count.values())
+    new = [m for m in survivors if m.key not in known]
+    for mutant in sorted(new, key=lambda m: (m.path, m.line)):
+        print(f"# survives: {mutant.describe()}")
+    for path, (n, m) in sorted(count.items()):
+        print(f"# {path}: {n} of {m}")
+    print(f"# of {total} possible; {len(survivors) - len(new)} survivors explained, "
+          f"{len(new)} not; {seconds:.0f} seconds")
+    print("1..2")
+    enough = of and red >= .95 * (of - (len(survivors) - len(new)))
+    print(f"{'ok' if enough else 'not ok'} 1 {red} of {of} mutants turn a test red")
+    print(f"{'not ok' if new else 'ok'} 2 every survivor is explained")
+    return 0 if enough and not new else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
