@@ -72,10 +72,314 @@ others() {
 	in_list script.sh && in_list a.S && in_list a.c && in_list .config && in_list h
 }
 
+# gives_all IN OUT...: pairs, as for gives
+gives_all() {
+	while [ $# -gt 0 ]; do
+		gives "$1" "$2" || {
+			ktap_print_msg "of: $1"
+			return 1
+		}
+		shift 2
+	done
+}
+
+# keeps_all TEXT...: each stays as it is
+keeps_all() {
+	for text; do
+		gives "$text" "$text" || {
+			ktap_print_msg "of: $text"
+			return 1
+		}
+	done
+}
+
+# What only looks like a raw string, by what is in front of its quote.
+not_raw() {
+	gives_all 'R "(a" /* x */\n' 'R "(a"\n' 'R \\\n"(a" /* x */\n' 'R \\\n"(a"\n' \
+		'R/**/"(a" /* x */\n' 'R "(a"\n' 'R\n"(a" /* x */\n' 'R\n"(a"\n' \
+		'FOR"(a" /* x */\n' 'FOR"(a"\n' 'XR"(a" /* x */\n' 'XR"(a"\n' \
+		'u9R"(a" /* x */\n' 'u9R"(a"\n' '_R"(a" /* x */\n' '_R"(a"\n' \
+		'9R"(a" /* x */\n' '9R"(a"\n' 'aR"(a" /* x */\n' 'aR"(a"\n' \
+		'zR"(a" /* x */\n' 'zR"(a"\n' 'AR"(a" /* x */\n' 'AR"(a"\n' \
+		'ZR"(a" /* x */\n' 'ZR"(a"\n' '0R"(a" /* x */\n' '0R"(a"\n' \
+		'"R"  "a"\n' '"R" "a"\n' '"(a"  /* x */\n' '"(a"\n' \
+		'xu8R"(a" /* x */\n' 'xu8R"(a"\n' 'Ru"(a" /* x */\n' 'Ru"(a"\n'
+}
+
+raw() {
+	keeps_all 'R"(/*  )"; /* x */\n' 's = LR"(/*  )"; /* x */\n' 's = uR"(/*  )"; // x\n' \
+		's = UR"(/*  )"; /* x */\n' 's = u8R"(/*  )"; /* x */\n' '(R"(/*  )"); /* x */\n' \
+		's = u\\\n8R"(/*  )"; /* x */\n' 'a\\\nFOR"(a"  /* x */\n' '@R"(/*  )" /* x */\n' \
+		'[R"(/*  )" /* x */\n' '`R"(/*  )" /* x */\n' '{R"(/*  )" /* x */\n' \
+		':R"(/*  )" /* x */\n' '/R"(/*  )" /* x */\n'
+}
+
+# A "/" at a line's end: the first half of a mark, or a division.
+slash_at_the_end() {
+	keeps_all 'a  /\\\n/ b\n' 'a  /\\\n\\\n* b */\n' '/\\\n* a  */\n' &&
+		gives_all 'a  /\\\n= b; /* x */\n' 'a /\\\n= b;\n' 'a  / \\\n* b; /* x */\n' \
+			'a / \\\n* b;\n' 'a  /\n* b; /* x */\n' 'a /\n* b;\n' 'a  /\\\n' 'a /\n' \
+			'a /* x */ /' 'a /' '/' '/' '*/  a\n' '*/ a\n'
+}
+
+# Where a directive's name ends, and where that of a file begins.
+directives() {
+	gives_all '#\n/* x */\n' '#\n\n' '# \t\n/* x */\n' '#\n\n' '#erro  a /* x */\n' '#erro a\n' \
+		'#warnings  a /* x */\n' '#warnings a\n' '#errors  a /* x */\n' '#errors a\n' \
+		'#abcde  a /* x */\n' '#abcde a\n' '#abcdefg  a /* x */\n' '#abcdefg a\n' \
+		'#define  __has_include(x) /* x */\n' '#define __has_include(x)\n' \
+		'#i  __has_include(<a//b>) /* x */\n' '#i __has_include(<a\n' \
+		'#if  a /* x */\n__has_include\n' '#if a\n__has_include\n' \
+		'#include  "a//b"  /* x */\n' '#include "a//b"\n' '#include A /* x */  \n' '#include A\n' \
+		'#import  A /* x */\n' '#import A\n' '#impor  <a//b>\n' '#impor <a\n' \
+		'#includ <a//b>\n' '#includ <a\n' '#imports  <a//b>\n' '#imports <a\n' \
+		'#abcdef <a//b>\n' '#abcdef <a\n' '#include\t\t<a>/* x */\n' '#include <a>\n' \
+		'a #  include <a//b>\n' 'a # include <a\n' '#include<a//b>/**/c\n' '#include<a//b> c\n' \
+		'#  include  <a//b>\n' '# include <a//b>\n' '#include <a\\>/* x */ b>\n' '#include <a\\> b>\n' \
+		'#include ' '#include' '# ' '#' &&
+		keeps_all '#' '#include' '#include <a//b' '#/**/include <a//b>\n' '#error' '#el' \
+			'# /* x */ include <a//b>\n' '#\\\ninclude <a//b>\n' '#include\\\n<a//b>\n' \
+			'#include \\\n<a//b>\n' '#ifdef  __has_include /* x */\n' \
+			'#elif __has_include(<a//b>) /* x */\n' '#el  __has_include(<a//b>) /* x */\n' \
+			'#if a  __has_include /* x */'
+}
+
+# The text of #error is none of C, but comments in it are.
+error_lines() {
+	gives_all '#error "/* a  " b  /* x */\n/* y */\n' '#error "/* a  " b  /* x */\n\n' \
+		"#error  '/* a  ' b\n/* y */\n" "#error  '/* a  ' b\n\n" \
+		'#error a / b /= c  /* x */\n/* y */\n' '#error a / b /= c  /* x */\n\n' \
+		'#error a // b \\\n c  /* x */\n/* y */\n' '#error a // b \\\n c  /* x */\n\n' \
+		"#error don't /* a\n/* y */\n" "#error don't /* a\n\n" \
+		'#error a /\\\n= b  c\n/* y */\n' '#error a /\\\n= b  c\n\n' \
+		'#error a\\\n  "b"  c\n/* y */\n' '#error a\\\n  "b"  c\n\n' &&
+		keeps_all '#error R"(/*  )\n/* y */\n' '#error \\\n"(/*  )\n/* y */\n' '#error /* open\n' \
+			'#error a  /' '#error /\\\n/ a\n/* y */\n' '#warning  /* x\n*/ y /* z */\n'
+}
+
+# Backslashes, also where nothing follows.
+# shellcheck disable=SC1003	# they are in a format
+backslashes() {
+	keeps_all 's = "\\' 's = "b\\\n' 's = "b\\' "c = '\\\\\n /* x */\n" '\\' 'a \\ b  /* x */\n' \
+		'a \\/* x */\n' 'a \\\\\n/* x */  b\n' 's = "\\\\\n' 's = "\\' 'a \\\t b /* x */\n' '\\ \n' \
+		'/* x */ \\ \r\na\r\n' &&
+		gives_all 'a\\\n\\\n' 'a\n\n' '\\a  /* x */\n' '\\a\n' '"\\\n" /* x */\n' '"\\\n"\n' \
+			'"a\\"  /* x */ b" /* y */\n' '"a\\"  /* x */ b"\n' \
+			'"a\\\\" /* y */\n' '"a\\\\"\n' '"a\\\\\n"  /* x */ b" /* y */\n' \
+			'"a\\\\\n"  /* x */ b"\n' '"a\\\n" /* x */ b\n' '"a\\\n" b\n'
+}
+
+comment_ends() {
+	gives_all '/*/ x */ a\n' ' a\n' '/* x **/ a\n' ' a\n' 'a/* *\\\n/  b\n' 'a\\\n b\n' \
+		'/* * / */ a\n' ' a\n' '/**/a\n' ' a\n' 'a/***/b\n' 'a b\n' '/* SPD */a\n' ' a\n' \
+		'/* SPDX\n */ /* x */  a\n' '/* SPDX\n */ a\n' 'a  // SPDX' 'a // SPDX' \
+		'/* x\n\n */ a /* y\n */\n' '\n\n a\n\n' 'a /* x */ \\\n /* y */ b\n' 'a\\\n b\n' &&
+		keeps_all '/* *' '/**' '/*' 'a  /*/' '/* x *\\\n' '//'
+}
+
+# A checksum has "// " and at least 32 digits on the last line that is not empty.
+checksums() {
+	sum=0123456789abcdef0123456789abcdef
+	keeps_all "/* x */\n// $sum\n" "/* x */\n// $sum" "/* x */\n// $sum\n\n\n" "// $sum\n" \
+		"/* x */\r\n// $sum\r\n" &&
+		gives_all "/* x */\n// ${sum%?}\n" '\n\n' "/* x */\n//  $sum\n" '\n\n' \
+			"/* x */\n// ${sum}g\n" '\n\n' "/* x */\n//$sum\n" '\n\n' "/* x */\n$sum\n" "\n$sum\n" \
+			"/* x */\n/ $sum\n" "\n/ $sum\n" "/ $sum  /**/\n" "/ $sum\n" "a  $sum" "a $sum"
+}
+
+# Line ends of one kind, and bytes that no header has.
+line_ends() {
+	keeps_all '\r/* x */ a\r' '/* x */ a\r\r\n' '/* x */ a\r\n\r' '/* x */ a\n\r\n' 'a  \r' \
+		'\357\273\277/* x */ a\n' '\357\273\277' 'a  /* x */\0' '/* x */  a\rb\r\n' &&
+		gives_all '\r\n/* x */ a\r\n' '\r\n a\r\n' 'a \\\r\n  b /* x\r\n */ c\r\n' \
+			'a\\\r\n b\\\r\n c\r\n' '/* x */\n\357\273\277\n' '\n\357\273\277\n' \
+			' \n/* x */\n' '\n\n' '\n\n/* x */ a\n' '\n\n a\n' \
+			'\357\273  /* x */\n' '\357\273\n' 'a\v\f/* x */\fb\v\n' 'a b\n' \
+			'a "b\\\r\n" /* x */\r\n' 'a "b\\\r\n"\r\n'
+}
+
+# A file of more than is read at once, and one of exactly that.
+large_files() {
+	for size in 65535 65536 65537 300000; do
+		head -c "$size" /dev/zero | tr '\0' a > "$tmp/in"
+		"$STRIP_COMMENTS" < "$tmp/in" > "$tmp/out" && cmp "$tmp/in" "$tmp/out" || return 1
+	done
+}
+
+# list TEXT: what standard input is then, for printf, with names below $tmp/l
+list() {
+	rm -rf "$tmp/list"
+	# shellcheck disable=SC2059	# a format
+	printf "$1" | ( cd "$tmp/l" && "$STRIP_COMMENTS" -d "$tmp/list" )
+}
+
+make_list() {
+	rm -rf "$tmp/l"
+	put "$tmp/l/a" "int  a; /* x */"
+	put "$tmp/l/b" "int  b; /* x */"
+	put "$tmp/l/x" "#!/bin/sh"
+	chmod 700 "$tmp/l/x"
+	chmod 600 "$tmp/l/b"
+}
+
+# Every line has its file, with the modes that all have, in directories that are made.
+lists() {
+	make_list
+	list 'a\ta.h\nb\tp/q/r/b.h\nx\tp/x\na\tp/q/a.c\nb\t.h\na\tp/Makefile.a\nb\tp/Kbuild\n' || return 1
+	( cd "$tmp/list" && find . -type f -printf '%p %m ' -exec cat {} \; | sort ) > "$tmp/out"
+	cat > "$tmp/want" <<- 'END'
+		./.h 644 int  b; /* x */
+		./a.h 644 int a;
+		./p/Kbuild 644 int  b; /* x */
+		./p/Makefile.a 644 int  a; /* x */
+		./p/q/a.c 644 int  a; /* x */
+		./p/q/r/b.h 644 int b;
+		./p/x 755 #!/bin/sh
+	END
+	quiet diff "$tmp/want" "$tmp/out" && list '' && [ ! -e "$tmp/list" ]
+}
+
+options() {
+	make_list
+	printf 'a\ta.h\n' > "$tmp/l/list"
+	( cd "$tmp/l" && rm -rf "$tmp/list" && "$STRIP_COMMENTS" -k -d "$tmp/list" < list ) &&
+		cmp "$tmp/l/a" "$tmp/list/a.h" &&
+		( cd "$tmp/l" && rm -rf "$tmp/list" && "$STRIP_COMMENTS" -c -d "$tmp/list" < list ) &&
+		[ "$(cat "$tmp/list/a.h")" = "int  a;" ] &&
+		"$STRIP_COMMENTS" -k < "$tmp/l/a" > "$tmp/out" && cmp "$tmp/l/a" "$tmp/out" || return 1
+	for option in -h --help; do
+		"$STRIP_COMMENTS" "$option" < /dev/null 2> /dev/null | grep -q '^Usage: ' || return 1
+	done
+	for option in -x --nonsense argument; do
+		"$STRIP_COMMENTS" "$option" < /dev/null > "$tmp/out" 2> "$tmp/said"
+		[ $? -eq 2 ] && [ ! -s "$tmp/out" ] && grep -q '^Usage: ' "$tmp/said" || return 1
+	done
+}
+
+# fails TEXT COMMAND...: with status 1, and that text
+fails() {
+	fails_with "$@" || return 1
+	[ "$(grep -c . "$tmp/said")" -ge 1 ]
+}
+
+# One bad line fails the whole, wherever it stands; the message names the file.
+bad_lists() {
+	make_list
+	mkdir "$tmp/l/dir"
+	for bad in 'gone\tc.h' 'dir\tc.h' 'no tab' 'a\t' 'a\tb.h/c.h' 'b\tb.h' 'b'; do
+		for text in "$bad"'\nb\tb.h\n' 'b\tb.h\n'"$bad"'\n' \
+			'b\tb.h\na\ta.h\n'"$bad"'\n' 'b\tb.h\na\ta.h\na\td.h\n'"$bad"'\n'; do
+			fails 'strip_comments: ' list "$text" || return 1
+		done
+	done
+	fails "gone: No such file" list 'gone\tc.h\n' && fails "dir: not a regular file" list 'dir\tc.h\n' &&
+		fails "no tab: not a line" list 'no tab\n' && fails "a	: not a line" list 'a\t\n' &&
+		fails "list: its last line does not end" list 'a\ta.h' &&
+		fails "c.h: File exists" list 'a\tc.h\na\tx\na\tc.h\n'
+}
+
+# traced INJECTION COMMAND...: with system calls that fail, see strace(1)
+traced() {
+	inject=$1
+	shift
+	strace -f -qq -o "$tmp/trace" -e "inject=$inject" "$@"
+}
+
+# stream INJECTION: with the file $tmp/in as input
+stream() {
+	traced "$1" -P "${2:-$tmp/in}" "$STRIP_COMMENTS" < "$tmp/in" > "$tmp/out"
+}
+
+# Interrupted, or done by halves, reads and writes go on where they were.
+interrupted() {
+	echo "int  a; /* x */" > "$tmp/in"
+	for call in read write; do
+		stream "$call:error=EINTR:when=1" && [ "$(cat "$tmp/out")" = "int a;" ] || return 1
+	done
+	# the bytes that are said to be written are not
+	stream write:retval=4:when=1 "$tmp/out" && [ "$(cat "$tmp/out")" = "a;" ]
+}
+
+# What fails is told, and is the status.
+failing_calls() {
+	echo "int  a; /* x */" > "$tmp/in"
+	make_list
+	printf 'a\ta.h\nb\tp/b.h\n' > "$tmp/l/list"
+	rm -rf "$tmp/list"
+	mkdir "$tmp/list"
+	fails "standard input: Input/output error" stream read:error=EIO &&
+		fails "standard output: No space left" stream write:error=ENOSPC "$tmp/out" || return 1
+	cd "$tmp/l" || return 1
+	for injection in a.h:close:error=EIO a:read:error=EIO a.h:write:error=ENOSPC \
+			a.h:openat:error=EMFILE p:mkdir:error=EACCES; do
+		rm -rf "$tmp/list"
+		mkdir "$tmp/list"
+		# the paths as the program names them, and as descriptors have them
+		fails "${injection%%:*}: " traced "${injection#*:}" -P "$tmp/list/${injection%%:*}" \
+			-P "$tmp/l/${injection%%:*}" -P "${injection%%:*}" \
+			"$STRIP_COMMENTS" -d "$tmp/list" < list || break
+	done
+	rc=$?
+	cd "$top" && return "$rc"
+}
+
+# A child that dies without a word, and one that never was.
+failing_children() {
+	make_list
+	printf 'a\ta.h\nb\tb.h\n' > "$tmp/l/list"
+	for name in a b; do
+		rm -rf "$tmp/list"
+		( cd "$tmp/l" && traced openat:signal=KILL -P "$name" "$STRIP_COMMENTS" -d "$tmp/list" \
+			< list ) > "$tmp/said" 2>&1 && return 1
+	done
+	for n in 1 2; do
+		rm -rf "$tmp/list"
+		( cd "$tmp/l" && fails "fork: " traced "clone,clone3,fork:error=EAGAIN:when=$n" \
+			"$STRIP_COMMENTS" -d "$tmp/list" < list ) || return 1
+	done
+}
+
+# changes COMMAND: the file is changed by COMMAND while it is read
+changes() {
+	make_list
+	rm -rf "$tmp/list"
+	: > "$tmp/trace"
+	printf 'a\ta.h\n' | ( cd "$tmp/l" && traced read:signal=STOP:when=1 -P "$tmp/l/a" \
+		"$STRIP_COMMENTS" -d "$tmp/list" ) > "$tmp/said" 2>&1 &
+	until pid=$(awk '/stopped by SIGSTOP/ { print $1 }' "$tmp/trace") && [ -n "$pid" ]; do
+		kill -0 $! 2> /dev/null || break
+		sleep 0.02
+	done
+	( cd "$tmp/l" && eval "$1" )
+	kill -CONT "$pid"
+	wait $! && return 1
+	grep -q "a: changed while it was read" "$tmp/said" && return
+	show "$tmp/said"
+	return 1
+}
+
+# By its size, or by its time, of which nanoseconds count.
+# shellcheck disable=SC2016	# for the shell that evaluates it
+changing_files() {
+	changes 'echo >> a; touch -d @1 a' && changes 'touch -d "2001-01-01" a' &&
+		changes 'touch -r a b; touch -d "$(stat -c %y a | sed "s/\.[0-9]*/.5/")" a' &&
+		changes ': > a' && changes 'touch -r a b; echo y >> a; touch -r b a'
+}
+
+# A file of 20 MB where less is allowed than it takes: at two places.
+out_of_memory() {
+	head -c 20000000 /dev/zero | tr '\0' a > "$tmp/in"
+	for limit in 30000 60000; do
+		# shellcheck disable=SC3045	# dash and busybox have it
+		( ulimit -v "$limit" && fails "memory" "$STRIP_COMMENTS" < "$tmp/in" ) ||
+			return 1
+	done
+}
+
 ktap_print_header
 build_strip_comments
 option=
-ktap_set_plan 61
+ktap_set_plan 79
 check "a comment is a blank" 'int/**/a;\n' 'int a;\n'
 check "runs of blanks shrink" 'int \t /* x */ \t a;\n' 'int a;\n'
 check "indentation is one blank" '\t\tint a;\n' ' int a;\n'
@@ -140,6 +444,24 @@ check "columns behind lines" '/* a\n  b */ c /* d\n */ e \\\n/**/ f\n' '\n      
 check "columns in a directive" ' #  define /* x */ A\t1 /* y */ \n' ' #  define         A 1\n'
 check "columns with CR LF" '/* a\r\n */\tb  c\r\n' '\r\n    b  c\r\n'
 option=
+ktap_test_result "what is no raw string" not_raw
+ktap_test_result "what is a raw string" raw
+ktap_test_result "a slash at a line's end" slash_at_the_end
+ktap_test_result "directives" directives
+ktap_test_result "lines of #error" error_lines
+ktap_test_result "backslashes" backslashes
+ktap_test_result "where comments end" comment_ends
+ktap_test_result "checksums" checksums
+ktap_test_result "line ends" line_ends
+ktap_test_result "large files" large_files
 ktap_test_result "makefiles" makefile
 ktap_test_result "other files are copied" others
+ktap_test_result "lists" lists
+ktap_test_result "bad lists" bad_lists
+ktap_test_result "options" options
+ktap_test_result "interrupted reads and writes" interrupted
+ktap_test_result "calls that fail" failing_calls
+ktap_test_result "children that fail" failing_children
+ktap_test_result "files that change while they are read" changing_files
+ktap_test_result "out of memory" out_of_memory
 ktap_finished

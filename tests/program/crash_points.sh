@@ -6,25 +6,26 @@
 # link leads to a stale one, nothing foreign is touched, and the next run cleans up.
 #
 # Environment:
-#   KHEADERS_WHOLE  "y": all points, not a sample
-#   KHEADERS_SEED   chooses the sample; 1 if not set
-#   KHEADERS_JOBS   how many run at once; 1 if not set
+#   KHEADERS_WHOLE    "y": all points, not a sample
+#   KHEADERS_SEED     chooses the sample; 1 if not set
+#   KHEADERS_JOBS     how many run at once; 1 if not set
+#   KHEADERS_PROGRAM  the program, built by STATIC=y; built here if not set
 
 # shellcheck source=../lib/test.sh
 . "$(dirname "$0")/../lib/test.sh"
 
-build_all() {
-	quiet make -s -C "$top/userspace" STATIC=y BUILDDIR="$tmp/program" &&
-		quiet cc -O2 -Wall -Wextra -Werror -o "$tmp/runner" "$here/crash_points.c"
-}
-
 ktap_print_header
 [ "$(id -u)" -eq 0 ] || ktap_skip_all "needs root"
-build_all || ktap_exit_fail_msg "the program or the runner does not build"
+program=${KHEADERS_PROGRAM:-$tmp/program/kheaders}
+[ -e "$program" ] || quiet make -s -C "$top/userspace" STATIC=y BUILDDIR="$tmp/program" ||
+	ktap_exit_fail_msg "the program does not build"
+quiet cc -O2 -Wall -Wextra -Werror -o "$tmp/runner" "$here/crash_points.c" ||
+	ktap_exit_fail_msg "the runner does not build"
 mkdir "$tmp/work"
 points=700
+[ "${KHEADERS_QUICK:-}" != y ] || points=150
 [ "${KHEADERS_WHOLE:-}" != y ] || points=0
 # shellcheck disable=SC2016	# for the shell that unshare starts
 unshare -m sh -c 'mount -t tmpfs -o mode=755 work "$1" && shift && exec "$@"' sh "$tmp/work" \
 	python3 "$here/crash_points.py" -p "$points" -s "${KHEADERS_SEED:-1}" \
-	-j "${KHEADERS_JOBS:-1}" "$tmp/program/kheaders" "$tmp/runner" "$tmp/work"
+	-j "${KHEADERS_JOBS:-1}" "$program" "$tmp/runner" "$tmp/work"

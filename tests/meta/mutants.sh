@@ -1,0 +1,17 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# Small changes of the code, each of which must turn a test red: what the tests notice.
+#
+# Environment:
+#   KHEADERS_WHOLE    "y": all of them, not 20
+#   KHEADERS_MUTANTS  how many instead
+
+# shellcheck source=../lib/test.sh
+. "$(dirname "$0")/../lib/test.sh"
+
+number=20
+[ "${KHEADERS_WHOLE:-}" != y ] || number=0
+ktap_print_header
+mkdir "$tmp/work"
+cd "$top" && python3 "$here/mutants.py" -n "${KHEADERS_MUTANTS:-$number}" -j 2 "$tmp/work"
