@@ -5,17 +5,20 @@
 Each mutant is one change of one line: a condition negated or moved, a call left out, a
 constant, an operator or a returned value changed.  The tests of that file (mutants.tests)
 run in a copy of the project that has the change, up to the first check that fails.
-Mutants that do not compile do not count.  Those that survive are listed, but for those
+Mutants that do not compile do not count, and what only
+releases memory or a descriptor is left alone.  Those that survive are listed, but for those
 that mutants.explained says make no difference that anything could see.
 """
 
 import argparse
+import ctypes
 import fnmatch
 import hashlib
 import os
 import re
 import resource
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -46,6 +49,9 @@ SH_TOKEN = re.compile(r"""
 AWK_TOKEN = re.compile(r"""
     \#[^\n]* | "(?:\\.|[^"\\])*" | (?<=[(,~!&|{;\s])/(?:\\.|\[[^\]]*\]|[^/\\\n])+/ |
     [A-Za-z_]\w* | \d+ | \+\+|--|<=|>=|==|!=|&&|\|\||[-+*/%]=|!~|\S""", re.X | re.S)
+# names of descriptors, and calls whose absence ends with the process
+DESCRIPTOR = re.compile(r"(^|_)(fd|tree|parent|lock|mount|dir|null|from)$")
+RELEASES = {"free", "close", "closedir", "fclose", "munmap", "archive_read_free", "lzma_end"}
 TOKENS = {"c": C_TOKEN, "sh": SH_TOKEN, "awk": AWK_TOKEN}
 
 
@@ -91,19 +97,28 @@ def matching(text, tokens, i):
     return None
 
 
-def token_changes(lang, word, before, in_for=False):
-    """What the token may become, seen the token before it."""
+def in_test(line):
+    """Is what follows @line, the part of one, between "[" and "]"?"""
+    return line.rfind("[ ") > line.rfind(" ]")
+
+
+def token_changes(lang, word, before, after, line):
+    """What the token may become, seen the token and the part of the line before it."""
     if word in SWAPS[lang]:
         if lang != "sh" and word in "+-&" and not re.match(r"[\w)\]]", before or "("):
             return	# a sign, or an address
         if lang == "c" and word in "&|<>-+" and before in ("sizeof", "case", "return"):
             return
-        if lang == "sh" and word in ("=", "!=", "!") and before == "":
+        if lang == "sh" and word not in ("&&", "||") and not in_test(line):
             return
-        if word == "++" and in_for:
+        if word == "++" and "for (" in line:
             return	# no end, and no end of children
+        if word == "<" and after == "0" and DESCRIPTOR.search(before):
+            return	# standard input is open
         yield SWAPS[lang][word]
     elif re.fullmatch(r"\d+", word) and lang != "sh":
+        if before in ("<", "<<") and word == "0" or "<<" in (before, after):
+            return	# a descriptor, a size of a buffer
         yield str(int(word) + 1)
     elif re.fullmatch(r"\d+", word) and before in ("exit", "return", "-eq", "-gt", "-lt", "-ge"):
         yield "0" if word == "1" else str(int(word) + 1)
@@ -122,8 +137,8 @@ def mutants_of(path, text):
     for i, word in enumerate(words):
         before = words[i - 1] if i else ""
         after = words[i + 1] if i + 1 < len(words) else ""
-        in_for = "for (" in text[text.rfind("\n", 0, tokens[i].start()):tokens[i].start()]
-        for new in token_changes(lang, word, before, in_for):
+        line = text[text.rfind("\n", 0, tokens[i].start()):tokens[i].start()]
+        for new in token_changes(lang, word, before, after, line):
             add(i, i, new)
         if lang == "sh":
             continue
@@ -140,13 +155,15 @@ def mutants_of(path, text):
         # a call whose result nobody wants, left out
         if re.match(r"[a-z_]\w*$", word) and after == "(" and \
                 before in (";", "{", "}", ")", "else") and word not in (
-                    "if", "while", "for", "switch", "return", "sizeof", "defined"):
+                    "if", "while", "for", "switch", "return", "sizeof", "defined") and \
+                word not in RELEASES:
             end = matching(text, tokens, i + 1)
             if end and end + 1 < len(words) and words[end + 1] == ";":
                 add(i, end, "")
     if lang == "sh":
-        found += command_mutants(path, text)
-        found += awk_inside(path, text)
+        awk = list(awk_inside(path, text))
+        found += [m for m in command_mutants(path, text)
+                  if not any(a.line == m.line for a in awk)] + awk
     return found
 
 
@@ -169,7 +186,7 @@ def awk_inside(path, text):
         words = [m.group() for m in tokens]
         for i, word in enumerate(words):
             before = words[i - 1] if i else ""
-            for new in token_changes("awk", word, before):
+            for new in token_changes("awk", word, before, "", ""):
                 yield Mutant(path, text, tokens[i].start(), tokens[i].end(), new)
 
 
@@ -246,7 +263,9 @@ exec "$@"
 """
 
 
-def limit_size():
+def prepare_child():
+    """It ends with us, and fills no disk."""
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 30, 1 << 30))
 
 
@@ -265,7 +284,7 @@ def turns_red(top, test, limit, first=False):
     run = subprocess.Popen(wrapper + ["sh", f"{top}/tests/{command[0]}"] + command[1:],
                            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                            stderr=subprocess.STDOUT, env=env, errors="replace",
-                           preexec_fn=limit_size)
+                           preexec_fn=prepare_child)
     timer = threading.Timer(limit, run.kill)
     timer.start()
     red = any(line.startswith(("not ok", "Bail out!")) for line in run.stdout)

@@ -48,6 +48,9 @@ ERRORS = {
 CLEANS = {"unlink", "rmdir", "open", "getdents64", "umount", "rename", "fstat", "newfstat"}
 
 
+SYNCS = {"fsync", "fdatasync", "syncfs"}
+
+
 def short(call):
     """A call's name without what tells its versions apart."""
     return re.sub(r"(at)?[2]?$", "", call)
@@ -235,6 +238,12 @@ def leftovers(seen):
     return sorted(path for path in seen if leftover(path) and not path.endswith("-lock"))
 
 
+def things(seen):
+    """All but directories that one command makes and another need not."""
+    return {path: what for path, what in without_leftovers(seen).items()
+            if what[0] != "directory" or path.count("/") > PLACE.count("/")}
+
+
 class Variant:
     def __init__(self, w, name, prepare_it, arguments):
         self.w, self.name, self.prepare = w, name, prepare_it
@@ -256,6 +265,7 @@ class Variant:
         if self.status == 2:
             return False
         self.after = without_leftovers(self.w.snapshot())
+        self.learn_other()
         self.trees = {path[:-len("/.kheaders")] for path in {**self.before, **self.after}
                       if path.endswith("/.kheaders")}
         self.links = {path for path, what in {**self.before, **self.after}.items()
@@ -267,6 +277,32 @@ class Variant:
             self.points += [("-e", f"{number}:{getattr(errno, error)}", call, path)
                             for error in ERRORS.get(name, [])]
         return True
+
+    def learn_other(self):
+        """What another command leaves after it, on what there is only by default."""
+        self.other = {"extract": ["remove"], "remove": ["extract"]}.get(self.arguments[0])
+        if "/srv" in " ".join(self.arguments) or "--sysext" in self.arguments:
+            self.other = None
+        if self.other:
+            self.w.run(self.other)
+            self.after_other = things(self.w.snapshot())
+
+    def check_order(self):
+        """What gets its name is on the disk before, and the name is after."""
+        wrong = []
+        changes = [(call, path) for _, kind, call, path in self.calls if kind == "change"]
+        for i, (call, path) in enumerate(changes):
+            if not call.startswith("rename") or not path.startswith((PLACE, "/srv")):
+                continue
+            if changes[i + 1:i + 2] == [(call, path)]:
+                continue	# in another way, as this failed
+            inside = [c for c, p in changes[:i] if not c.startswith("rename") and
+                      (p.startswith(path) or c == "syncfs")]
+            if leftover(path) and inside and inside[-1] not in SYNCS:
+                wrong.append(f"{path}: renamed after {inside[-1]}, not synced")
+            if i + 1 == len(changes) or changes[i + 1][0] not in SYNCS:
+                wrong.append(f"{path}: renamed, and its directory not synced at once")
+        return wrong
 
     def check(self, point):
         """Run to @point, and compare; returns what is wrong."""
@@ -281,6 +317,8 @@ class Variant:
             wrong += self.check_error(seen, status, out + err, call, path)
         elif status != KILLED:
             wrong.append(f"status {status}, not killed")
+        if option == "-a" and self.other:
+            return wrong + self.check_other()
         return wrong + self.check_again()
 
     def check_state(self, seen, option, failed):
@@ -332,6 +370,18 @@ class Variant:
             wrong.append(f"left: {leftovers(seen)}")
         return wrong
 
+    def check_other(self):
+        status, out, err = self.w.run(self.other)
+        seen = self.w.snapshot()
+        wrong = []
+        if things(seen) != self.after_other:
+            names = [path for path in {**things(seen), **self.after_other}
+                     if things(seen).get(path) != self.after_other.get(path)]
+            wrong.append(f"{self.other}: {sorted(names)[:3]} of {len(names)} differ")
+        if leftovers(seen):
+            wrong.append(f"{self.other} leaves {leftovers(seen)[:3]}")
+        return wrong
+
     def check_again(self):
         status, out, err = self.w.run(self.arguments)
         seen = self.w.snapshot()
@@ -368,6 +418,8 @@ def work(variants, which, of, out):
     """Check the share @which of all points; write what is wrong."""
     n = 0
     for v in variants:
+        if not which:
+            out.write(f"{v.name}\t{'; '.join(v.check_order())}\torder of its calls\n")
         for point in v.chosen:
             n += 1
             if n % of != which:
