@@ -17,6 +17,7 @@ import tarfile
 
 RELEASE = "6.1.0-t"
 PLACE = "/var/cache/kheaders"
+RUN = "/run/kheaders"
 ARCHIVE = "/sys/kernel/kheaders.tar.xz"
 NOTES = "/sys/kernel/notes"
 NOT_REACHED = 250
@@ -78,6 +79,8 @@ class World:
         os.mknod(root + "/dev/null", 0o666 | stat.S_IFCHR, os.makedev(1, 3))
         for tool in tools:
             self.copy_tool(tool)
+        os.mkdir(root + "/run")
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=755", "run", root + "/run"], check=True)
         shutil.copy(program, root + "/kheaders")
         os.chmod(root, 0o755)
 
@@ -99,24 +102,23 @@ class World:
             for line in lines:
                 where = line.split()[4]
                 name = where[len(self.root):]
-                if where.startswith(self.root + "/") and \
-                        "/" + name.split("/")[1] not in self.fixed:
+                if where.startswith(self.root + "/") and name != "/run":
                     found.append(where)
         return found
 
     def clear(self):
         for where in reversed(self.mounts()):
             subprocess.run(["umount", "-l", where], check=True)
-        for name in os.listdir(self.root):
+        for name in os.listdir(self.root) + ["run/" + n for n in os.listdir(self.root + "/run")]:
             path = os.path.join(self.root, name)
-            if "/" + name in self.fixed:
+            if "/" + name in self.fixed or name == "run":
                 continue
             if os.path.isdir(path) and not os.path.islink(path):
                 shutil.rmtree(path)
             else:
                 os.unlink(path)
         self.release = RELEASE
-        for name in ("/sys/kernel", "/var/cache", "/lib/modules", "/tmp", "/srv", "/run"):
+        for name in ("/sys/kernel", "/var/cache", "/lib/modules", "/tmp", "/srv"):
             os.makedirs(self.root + name)
 
     def put(self, name, data, mode=0o644):
