@@ -217,7 +217,7 @@ guest_selftests=$(cat "$top/tests/lib/selftests_guest")
 # SHA256 is that of the archive.  The exit status is that of vm/run.
 run_guest_selftests() {
 	"$top/vm/run" -k "$kernel" -s "$1" -t 600 \
-		"export KHEADERS_SHA256=$2
+		"export KHEADERS_SHA256=$2 KHEADERS_SELFTEST=${KHEADERS_SELFTEST:-}
 		$guest_selftests
 		${3:-}"
 }

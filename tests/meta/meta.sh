@@ -57,18 +57,32 @@ turns_red() {
 	return 1
 }
 
-# archive_turns_red TEXT COMMAND: the selftests fail at the check TEXT on a module whose archive
-# COMMAND has changed; it gets the archive as $1
-archive_turns_red() {
-	archive=$tmp/build/kheaders_data.tar.xz
+# selftest_turns_red TEXT SELFTEST: on the module in $tmp/build SELFTEST fails at the check TEXT
+selftest_turns_red() {
 	sum=$(sha256sum < "$good")
-	cp "$good" "$archive" && sh -c "$2" sh "$archive" &&
-		build_module "$tmp/build" && ! cmp -s "$archive" "$good" || return 1
 	cp "$tmp/build/kheaders.ko" "$share"
+	KHEADERS_SELFTEST=$2
 	run_guest_selftests "$share" "${sum%% *}" > "$tmp/output" 2>&1
+	KHEADERS_SELFTEST=
 	grep -q "not ok .*$1" "$tmp/output" && return
 	grep 'not ok' "$tmp/output" | show
 	return 1
+}
+
+# module_turns_red TEXT SELFTEST SCRIPT: the same for a module whose source SCRIPT has changed
+module_turns_red() {
+	mutant kheaders/kheaders_sysfs.c "$3" &&
+		quiet kmake -C "$tmp/mutant" KDIR="$kernel/kdir" BUILDDIR="$tmp/build" module &&
+		selftest_turns_red "$1" "$2"
+}
+
+# archive_turns_red TEXT COMMAND: the same for a module whose archive COMMAND has changed; it
+# gets the archive as $1
+archive_turns_red() {
+	archive=$tmp/build/kheaders_data.tar.xz
+	cp "$good" "$archive" && sh -c "$2" sh "$archive" &&
+		build_module "$tmp/build" && ! cmp -s "$archive" "$good" || return 1
+	selftest_turns_red "$1" extract.sh
 }
 
 # Without the module all selftests are skipped, which is not a pass.
@@ -88,7 +102,7 @@ truncated='truncate -s -1000 "$1"'
 flipped='printf "\\377" | dd of="$1" bs=1 seek=2000000 conv=notrunc 2> /dev/null'
 # shellcheck disable=SC2016
 dropped='xz -dc "$1" > "$1.tar" && tar --delete -f "$1.tar" ./include/linux/wwan.h &&
-	xz -c --check=crc32 "$1.tar" > "$1" && rm "$1.tar"'
+	xz -0 -c --check=crc32 "$1.tar" > "$1" && rm "$1.tar"'
 
 ktap_print_header
 need_kernel_source
@@ -144,14 +158,14 @@ ktap_test_result "a header dropped from the archive" \
 ktap_test_result "a header dropped by the packer" turns_red pack.sh "has every header" \
 	scripts/kheaders.list '$s,$,\nheaders src never include/linux/wwan.h,'
 if whole; then
-	ktap_test_result "a module that logs a line" turns_red guest.sh "nothing in the kernel log" \
-		kheaders/kheaders_sysfs.c \
+	ktap_test_result "a module that logs a line" \
+		module_turns_red "nothing in the kernel log" reload.sh \
 		's/^	kheaders_attr.private = .*/&\n	pr_info("hello\\n");/'
 	ktap_test_result "a packer that fails with status 0" turns_red pack_faults.sh "fails" \
 		scripts/pack_headers.sh 's/^	exit 1$/	exit 0/'
 fi
-ktap_test_result "a read that is off by one" turns_red guest.sh "is_xz" \
-	kheaders/kheaders_sysfs.c 's/attr->private + off,/attr->private + off + 1,/'
+ktap_test_result "a read that is off by one" module_turns_red "is_xz" attribute \
+	's/attr->private + off,/attr->private + off + 1,/'
 ktap_test_result "a stripper that loses lines" turns_red strip.sh "lines stay" \
 	scripts/strip_comments.c 's/^	s->breaks++;$/	s->breaks = 1;/'
 ktap_finished
