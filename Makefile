@@ -151,14 +151,14 @@ bench:
 	@bench/extract
 	@bench/pch
 
-# Links between the two pages work; others lead nowhere.
 pages := userspace/kheaders.8 userspace/kheaders-archive.5
 .PHONY: html
 html:
-	@vm/deps lint
+	@command -v mandoc > /dev/null || { \
+		echo "make: mandoc: not installed; install the package mandoc" >&2; exit 1; }
 	@mkdir -p $(out)/html
 	@for page in $(pages); do \
-		mandoc -T html -O man=%N.%S.html $$page > $(out)/html/$${page##*/}.html || exit 1; \
+		mandoc -T html $$page > $(out)/html/$${page##*/}.html || exit 1; \
 	done
 
 .PHONY: clean

@@ -193,9 +193,16 @@ pages_are_short() {
 	done
 }
 
+manuals_are_rendered() {
+	quiet make -s html BUILDDIR="$tmp/build" || return 1
+	for page in userspace/*.[1-8]; do
+		grep -q '<title>KHEADERS' "$tmp/build/html/${page##*/}.html" || return 1
+	done
+}
+
 cd "$top" || exit 1
 ktap_print_header
-ktap_set_plan 11
+ktap_set_plan 12
 ktap_test_result "links in documents lead to files" links_resolve
 ktap_test_result "paths in documents and comments exist" paths_exist
 ktap_test_result "tests named in documents and comments exist" tests_exist
@@ -207,4 +214,5 @@ ktap_test_result "figures in documents are those of bench/" figures_agree
 ktap_test_result "pictures are drawn from the figures of bench/" pictures_agree
 ktap_test_result "every page is in the index" pages_are_indexed
 ktap_test_result "every page has a purpose and at most $longest_page lines" pages_are_short
+ktap_test_result "make html renders the manual pages" manuals_are_rendered
 ktap_finished
