@@ -111,9 +111,10 @@ architectures_are_tested() {
 		[ -z "$suffix" ] || grep -q "^built_kernel@[^/ ]*$suffix " tests/matrix || echo "$suffix"
 	done | none "no row of built_kernel in tests/matrix" || return 1
 	row=$(grep '^| Architectures ' README)
-	for arch in $(architectures); do
+	for arch in $(architectures) $(sed -n "s/^\\([a-z0-9]*\\)  .*module\\.lds\$/\\1/p" \
+		tests/packer/arches.sh); do
 		case $arch in
-		amd64) name=x86-64 ;;
+		amd64|x86) name=x86-64 ;;
 		um) name="User Mode Linux" ;;
 		*) name=$arch ;;
 		esac
