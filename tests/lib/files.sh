@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=sh
-# what test.sh has set, and what the tests that read this file use:
+# test.sh sets some variables used here, and the tests use some set here:
 # shellcheck disable=SC2154,SC2034
 #
-# What the tests that read the project's own files share; read with "." behind test.sh.
+# Shared by the tests that read the project's own files; source it after test.sh.
 
-# Enter the checkout and set files to the names of all its files.
+# Change to the project's directory and set files to the names of all its files.
 list_files() {
 	cd "$top" || exit 1
 	files=$(git ls-files 2> /dev/null || find . -type f ! -path './build/*' | sed 's,^\./,,')
@@ -16,7 +16,7 @@ list_files() {
 
 c_warnings="-std=gnu11 -Wall -Wextra -Wformat=2 -Wshadow -Wstrict-prototypes"
 
-# Print the C files that are compiled on the build host, each with its flags.
+# Print the C files to compile on the build host, each with its flags.
 host_c_files() {
 	for file in $files; do
 		case $file in

@@ -37,7 +37,7 @@ need_kernel_source() {
 		ktap_exit_fail_msg "no kernel source to test with"
 }
 
-# whole: prove everything, as "make check-all" does, instead of taking samples
+# whole: is this "make check-all", which checks everything instead of samples?
 whole() {
 	[ -n "${KHEADERS_WHOLE:-}" ]
 }
@@ -69,14 +69,14 @@ fails_with() {
 	return 1
 }
 
-# What archives and modules are made of besides the kernel: the project's own files.
+# A checksum of the project's files from which archives and modules are made.
 project_sum() {
 	( cd "$top" && find scripts kheaders selftests/test_modules Makefile -type f \
 		-exec sha256sum {} + | sort | sha256sum | cut -c 1-12 )
 }
 
-# share NAME COMMAND...: set $shared to a directory of the cache that "COMMAND DIR" has
-# filled, by this test or an earlier one, for this kernel and these files of the project
+# share NAME COMMAND...: set $shared to a directory of the cache that "COMMAND DIR" has filled
+# for this kernel and these files of the project, in this test or an earlier one
 share() {
 	shared=$cache/shared/$1-$series-$arch-$(sed 1q "$kernel/release")-$(project_sum)
 	shift
@@ -159,7 +159,7 @@ make_objects() {
 	chmod +x "$1/scripts/basic/fixdep" "$1/scripts/mod/modpost"
 }
 
-# Pack with a quick xz from here on, for tests in which size does not matter.
+# Use a quick xz from here on, for tests in which the archive's size does not matter.
 pack_quickly() {
 	XZ=$top/tests/lib/xz_quick
 	export XZ

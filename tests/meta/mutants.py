@@ -5,9 +5,9 @@
 Each mutant is one change of one line: a condition negated or moved, a call left out, a
 constant, an operator or a returned value changed.  The tests of that file (mutants.tests)
 run in a copy of the project that has the change, up to the first check that fails.
-Mutants that do not compile do not count, and what only
-releases memory or a descriptor is left alone.  Those that survive are listed, but for those
-that mutants.explained says make no difference that anything could see.
+Mutants that do not compile do not count, and code that only releases memory or a descriptor
+is not changed.  Survivors are listed, except those that mutants.explained lists because no
+test can notice them.
 """
 
 import argparse

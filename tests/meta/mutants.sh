@@ -1,11 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# Small changes of the code, each of which must turn a test red: what the tests notice.
+# Make small changes to the code, each of which must turn a test red.
 #
 # Environment:
-#   KHEADERS_WHOLE    "y": all of them, not 20
-#   KHEADERS_MUTANTS  how many instead
+#   KHEADERS_WHOLE    "y": make all changes, not 20
+#   KHEADERS_MUTANTS  how many changes to make instead
 
 # shellcheck source=../lib/test.sh
 . "$(dirname "$0")/../lib/test.sh"

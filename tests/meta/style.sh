@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# The slower checks of style: the kernel's checkpatch, and clang's analyzer.
+# The slower style checks: the kernel's checkpatch, and clang's analyzer.
 
 # shellcheck source=../lib/test.sh
 . "$(dirname "$0")/../lib/test.sh"
