@@ -149,6 +149,17 @@ commands_are_tested() {
 	[ ! -s "$tmp/broken" ]
 }
 
+# What README tells apt to install is what building the Debian package takes.
+packages_agree() {
+	sed -n 's/^| apt  *| \(.*\) |/\1/p' README | tr ' ' '\n' | sort > "$tmp/readme"
+	sed -n '/^Build-Depends:/,/^[^ ]*$/p' debian/control | sed 's/^Build-Depends://' |
+		tr -d ' ' | tr ',' '\n' | grep -v -e '^debhelper' -e '^dh-' -e '^$' -e '^[A-Z]' |
+		sed 's/.*|//' | sort > "$tmp/control"
+	diff "$tmp/control" "$tmp/readme" > "$tmp/diff" && [ -s "$tmp/readme" ] && return
+	show "$tmp/diff"
+	return 1
+}
+
 figures_agree() {
 	for doc in $(documents); do
 		mkdir -p "$tmp/figures/$(dirname "$doc")"
@@ -202,7 +213,7 @@ manuals_are_rendered() {
 
 cd "$top" || exit 1
 ktap_print_header
-ktap_set_plan 12
+ktap_set_plan 13
 ktap_test_result "links in documents lead to files" links_resolve
 ktap_test_result "paths in documents and comments exist" paths_exist
 ktap_test_result "tests named in documents and comments exist" tests_exist
@@ -210,6 +221,7 @@ ktap_test_result "checks named in howto.md exist" checks_exist
 ktap_test_result "variables in documents are in use" variables_exist
 ktap_test_result "make targets in documents exist" targets_exist
 ktap_test_result "every command in a document names the test that runs it" commands_are_tested
+ktap_test_result "packages in README are those of debian/control" packages_agree
 ktap_test_result "figures in documents are those of bench/" figures_agree
 ktap_test_result "pictures are drawn from the figures of bench/" pictures_agree
 ktap_test_result "every page is in the index" pages_are_indexed
