@@ -69,7 +69,7 @@ def fresh(w):
 
 def module_directory(w):
     fresh(w)
-    w.put(f"/lib/modules/{RELEASE}/modules.dep", b"")
+    w.put(f"/lib/modules/{RELEASE}/kernel/some.ko", b"")
 
 
 def dangling(w):
@@ -105,7 +105,7 @@ def bare(w):
 
 def stale(w):
     w.kernel(BID_OLD, OLD)
-    w.put(f"/lib/modules/{RELEASE}/modules.dep", b"")
+    w.put(f"/lib/modules/{RELEASE}/kernel/some.ko", b"")
     prepare(w, "extract")
     w.kernel(BID_NEW, NEW)
 
@@ -127,7 +127,7 @@ def in_memory(w):
 
 def stale_in_memory(w):
     w.kernel(BID_OLD, OLD)
-    w.put(f"/lib/modules/{RELEASE}/modules.dep", b"")
+    w.put(f"/lib/modules/{RELEASE}/kernel/some.ko", b"")
     prepare(w, "extract --tmpfs")
     w.kernel(BID_NEW, NEW)
 
@@ -137,7 +137,7 @@ def others(w):
     for release in ("5.1.0-t", "5.2.0-t"):
         w.kernel(BID_OLD, world.archive(release, "x"), release)
         prepare(w, "extract")
-    w.put("/lib/modules/5.2.0-t/modules.dep", b"")
+    w.put("/lib/modules/5.2.0-t/kernel/some.ko", b"")
     current(w)
 
 

@@ -12,12 +12,13 @@ import argparse
 import collections
 import os
 import random
+import re
 import subprocess
 import sys
 import time
 
 import world
-from world import ARCHIVE, BROKEN, KILLED, PLACE, World, below, describes, marker
+from world import ARCHIVE, KILLED, PLACE, RUN, World, below, describes, marker
 
 RELEASES = ["6.1.0-t", "6.2.0-t"]
 GUEST = "5.0.0-x"	# never runs: extracted from a file
@@ -32,45 +33,54 @@ def link_of(release):
     return f"/lib/modules/{release}/build"
 
 
-def tree_of(release):
-    return f"{PLACE}/{release}"
+def is_ours(target):
+    return bool(target) and target.startswith((PLACE, RUN))
+
+
+Tree = collections.namedtuple("Tree", "seen release build_id whole")
 
 
 class Model:
-    """What must be there: @trees, @links, and @foreign, all as snapshot() has them."""
+    """What must be there: trees, links and what is foreign, as snapshot() has them."""
 
     def __init__(self, w, rng):
         self.w, self.rng = w, rng
         w.clear()
-        self.trees = {}		# release: (what is below its name, build-id, archive)
+        self.trees = {}		# path: Tree
         self.foreign = {}	# path: what stands there
         self.links = {release: None for release in RELEASES}
-        self.kept = {}		# release: the dangling link that ours took the place of
-        self.loose = False	# a run was killed: what it left may still be there
+        self.aside = {release: None for release in RELEASES}
+        self.loose = set()	# directories in which a run was killed
+        for release in RELEASES:
+            w.put(f"/lib/modules/{release}/kernel/some.ko", b"")
         self.boot(RELEASES[0], IDS[0], "good")
 
     # What happens to the machine.
 
     def boot(self, release, build_id, kind):
         self.release, self.build_id, self.kind = release, build_id.hex(), kind
-        self.archive = FILES[release, "ab"[IDS.index(build_id)]]
-        data = {"good": self.archive, "none": None, "private": self.archive,
-                "damaged": self.archive[:-40],
+        self.tag = "ab"[IDS.index(build_id)]
+        data = {"good": FILES[release, self.tag], "private": FILES[release, self.tag],
+                "damaged": FILES[release, self.tag][:-40], "none": None,
                 "another's": FILES[GUEST, "a"]}[kind]
         self.w.kernel(build_id, data, release)
         if kind == "private":
             os.chmod(self.w.path(ARCHIVE), 0o400)
-        os.makedirs(self.w.path(f"/lib/modules/{release}"), exist_ok=True)
 
     def new_kernel(self):
         """A reboot: what was in memory is gone."""
         for where in reversed(self.w.mounts()):
             subprocess.run(["umount", "-l", where], check=True)
-        for release in [r for r, tree in self.trees.items() if tree.mounted]:
-            del self.trees[release]
+        for path in [p for p in self.foreign if p.startswith("/run/")]:
+            self.disown(path)
+        for name in os.listdir(self.w.path("/run")):
+            self.w.remove("/run/" + name)
+        self.trees = {path: t for path, t in self.trees.items() if not path.startswith(RUN)}
+        for path in [p for p in self.foreign if p.endswith("/mounted")]:
+            self.unmounted(path)
+        self.loose.discard(RUN)
         self.boot(self.rng.choice(RELEASES), self.rng.choice(IDS),
-                  self.rng.choice(["good", "good", "good", "private", "none", "damaged",
-                                   "another's"]))
+                  self.rng.choice(["good"] * 4 + ["private", "none", "damaged", "another's"]))
 
     def new_archive(self):
         self.boot(self.release, bytes.fromhex(self.build_id),
@@ -90,25 +100,27 @@ class Model:
         if self.links[release] == PACKAGE + release and self.rng.random() < .5:
             self.set_link(release, None)
 
-    def dangling_link(self):
+    def useless_link(self):
+        """To nothing, or to headers that no module can be built with."""
         release = self.rng.choice(RELEASES)
         if self.links[release] is None:
-            self.set_link(release, "/usr/src/kernels/" + release)
+            if self.rng.random() < .5:
+                self.own(f"/usr/src/uapi/{release}/linux/types.h", b"uapi\n")
+            self.set_link(release, f"/usr/src/uapi/{release}")
 
     def set_link(self, release, target):
         self.w.remove(link_of(release))
         if target:
             self.w.put(link_of(release), target)
         self.links[release] = target
-        self.kept.pop(release, None)
 
     def plant(self):
         """Something of somebody else's where trees are."""
-        name = self.rng.choice(["/notes", "/6.0.0-mine", "/.kheaders-lock.old"])
+        name = self.rng.choice([PLACE + "/notes", PLACE + "/6.0.0-mine", RUN + "/6.0.0-mine"])
         if self.rng.random() < .5:
-            self.own(f"{PLACE}{name}/file", b"mine\n")
+            self.own(f"{name}/file", b"mine\n")
         else:
-            self.disown(f"{PLACE}{name}")
+            self.disown(name)
 
     def plant_link(self):
         self.own("/srv/outside/file", b"outside\n")
@@ -116,33 +128,33 @@ class Model:
 
     def mount_something(self):
         """A file system of the administrator's, at a name that a tree would have."""
-        name = tree_of(self.rng.choice(RELEASES + ["6.3.0-mnt"]))
-        if os.path.lexists(self.w.path(name)):
-            return
-        self.w.mount(name)
-        self.own(f"{name}/file", b"mounted\n")
+        name = f"{PLACE}/{self.rng.choice(RELEASES + ['6.3.0-mnt'])}"
+        if not os.path.lexists(self.w.path(name)):
+            self.w.mount(name)
+            self.own(f"{name}/mounted", b"mine\n")
 
     def unmount_something(self):
-        for name in [tree_of(r) for r in RELEASES + ["6.3.0-mnt"]]:
-            if f"{name}/file" in self.foreign:
-                subprocess.run(["umount", self.w.path(name)], check=True)
-                os.rmdir(self.w.path(name))
-                del self.foreign[f"{name}/file"]
+        for path in [p for p in self.foreign if p.endswith("/mounted")]:
+            subprocess.run(["umount", self.w.path(os.path.dirname(path))], check=True)
+            self.unmounted(path)
+
+    def unmounted(self, path):
+        os.rmdir(self.w.path(os.path.dirname(path)))
+        del self.foreign[path]
 
     def tamper(self):
-        trees = [r for r in self.trees if not self.trees[r].mounted]
-        if trees:
-            release = self.rng.choice(trees)
-            self.w.put(f"{tree_of(release)}/include/linux/kconfig.h", b"int worse;\n")
-            self.keep_tree(release, below(self.w.snapshot(), tree_of(release)), False)
+        if self.trees:
+            path = self.rng.choice(sorted(self.trees))
+            self.w.put(f"{path}/include/linux/kconfig.h", b"int worse;\n")
+            self.trees[path] = self.trees[path]._replace(
+                seen=below(self.w.snapshot(), path), whole=False)
 
     def own(self, name, data):
         """Put something foreign there, to be the same for ever after."""
-        if any(tree_of(r) in name for r in self.trees):
-            return
-        self.w.put(name, data)
-        self.foreign[name] = ("link", data) if isinstance(data, str) else \
-            ("file", 0o644, 0, data)
+        if not any(name.startswith(path + "/") for path in self.trees):
+            self.w.put(name, data)
+            self.foreign[name] = ("link", data) if isinstance(data, str) else \
+                ("file", 0o644, 0, data)
 
     def disown(self, name):
         self.w.remove(name)
@@ -152,179 +164,203 @@ class Model:
 
     # What the program does.
 
-    def keep_tree(self, release, seen, whole=True):
-        fields = marker(seen)
-        self.trees[release] = Tree(seen, fields.get("build-id"), seen[""][3] == "mount", whole)
-
-    def current(self):
-        """Is there a tree of the running kernel?"""
-        tree = self.trees.get(self.release)
-        return tree and tree.build_id == self.build_id
-
-    def blocked(self, release):
-        """Something foreign has the name of the tree."""
-        return any(path.startswith(tree_of(release) + "/") for path in self.foreign)
-
     def extract(self):
         options = [o for o in ("--tmpfs", "--force", "--no-link") if self.rng.random() < .2]
+        base = RUN if "--tmpfs" in options else PLACE
+        path = f"{base}/{self.release}"
+        self.run(["extract"] + options, base)
         can = self.kind in ("good", "private")
-        makes = "--force" in options or not self.current()
-        self.command(["extract"] + options)
-        if self.blocked(self.release):
-            self.expect(1, 3)
-            makes = can = False
-        elif self.status != KILLED:
+        makes = "--force" in options or not self.current(path)
+        if self.blocked(path):
+            self.expect(1)
+            can = makes = False
+        else:
             self.expect(0 if can or not makes else 3 if self.kind == "none" else 1)
-        done = makes and can
-        self.check_tree(self.release, done, "--tmpfs" in options)
-        self.check_link(self.release, "--no-link" not in options)
+            self.check_made(path, makes and can)
+        done = (can or not makes) and self.current(path)
+        self.settle(self.release, path if done and "--no-link" not in options else None)
 
     def extract_file(self):
         self.w.put("/srv/a.tar.xz", FILES[GUEST, self.rng.choice("ab")])
-        self.command(["extract", "--archive", "/srv/a.tar.xz"])
+        self.run(["extract", "--archive", "/srv/a.tar.xz"], PLACE)
         self.expect(0)
         self.w.remove("/srv/a.tar.xz")
-        self.check_tree(GUEST, True, False)
+        self.seen.pop("/srv/a.tar.xz")
+        self.check_made(f"{PLACE}/{GUEST}", True)
 
     def remove(self):
-        had = self.release in self.trees
-        self.command(["remove"])
-        self.expect(0 if had else 3, 3 if not had or self.status == 3 else 0,
-                    *([1] if self.blocked(self.release) else []))
-        self.check_gone([self.release])
+        paths = [f"{base}/{self.release}" for base in (PLACE, RUN)]
+        self.run(["remove"], PLACE, RUN)
+        had = [path for path in paths if path in self.trees]
+        blocked = any(self.blocked(path) for path in paths)
+        self.expect(1 if blocked else 0 if had else 3)
+        self.check_gone(had)
+        self.settle(self.release, None)
 
     def remove_old(self):
-        self.command(["remove", "--old"])
-        self.expect(0, 3, *([1] if self.foreign else []))
-        self.check_gone([r for r in RELEASES + [GUEST] if r != self.release])
+        """Trees of kernels that are gone, and the running one's if it is stale."""
+        self.run(["remove", "--old"], PLACE, RUN)
+        old = [path for path, tree in self.trees.items() if tree.release == GUEST or
+               tree.release == self.release and not self.current(path)]
+        self.expect(0 if old else 3)
+        self.check_gone(old)
+        self.settle(self.release, None)
+
+    def remove_all(self):
+        foreign = any(p.startswith((PLACE, RUN)) for p in self.foreign)
+        had = list(self.trees)
+        self.run(["remove", "--all"], PLACE, RUN)
+        self.expect(1 if foreign else 0 if had else 3)
+        self.check_gone(had)
+        for release in RELEASES:
+            self.settle(release, None)
 
     def verify(self):
-        self.command(["verify"], False)
-        tree = self.trees.get(self.release)
-        same = tree and tree.whole and self.kind in ("good", "private") and \
-            describes(tree.seen, self.release, self.tag())
-        if self.kind == "none":
-            self.expect(3, 1)
-        else:
-            self.expect(0 if same else 1, 0 if same else 3)
+        self.run(["verify"])
+        tree = self.trees.get(f"{PLACE}/{self.release}")
+        if self.kind not in ("good", "private"):
+            self.expect(1, 3)
+        elif tree:
+            same = tree.whole and self.current(f"{PLACE}/{self.release}") and \
+                tree.seen[""][1] == self.mode()
+            self.expect(0 if same else 1)
 
     def look(self):
-        self.command(["status"], False)
+        self.run(["status"])
         self.expect(0, 3)
-        state = "current" if self.current() else "stale" if self.release in self.trees else ""
-        if state and f"{tree_of(self.release)}, {state}" not in self.out:
+        path = f"{PLACE}/{self.release}"
+        state = "current" if self.current(path) else "stale"
+        if path in self.trees and not re.search(f"{path}.*{state}", self.out):
             self.wrong(f"status does not say {state}: {self.out}")
 
-    def tag(self):
-        return "ab"[IDS.index(bytes.fromhex(self.build_id))]
+    # What is there then.
 
-    def command(self, arguments, may_die=True):
+    def run(self, arguments, *bases):
+        """Run it, or kill it at a call if it changes something in @bases."""
         self.said = " ".join(arguments)
         point = None
-        if may_die and self.rng.random() < .3:
-            point = (self.rng.choice(["-a", "-b"]), str(self.rng.randrange(5, 150)))
+        if bases and self.rng.random() < .3:
+            point = (self.rng.choice(["-a", "-b"]), str(self.rng.randrange(5, 220)))
             self.said += f" killed {point[0]} {point[1]}"
         self.status, self.out, self.err = self.w.run(arguments, point)
         if self.status == world.NOT_REACHED:
+            # it ran to its end, but with which status is not known: again tells
+            self.said += ", not reached"
             self.status = None
-        self.seen = self.w.snapshot()
         self.dead = self.status == KILLED
-        if self.status is None or not self.dead:
-            self.loose = False if self.finished_work() else self.loose
-        else:
-            self.loose = True
-
-    def finished_work(self):
-        """Did the run get as far as to clean up?"""
-        return self.said.split()[0] in ("extract", "remove")
+        self.seen = self.w.snapshot()
+        self.loose = self.loose | set(bases) if self.dead else self.loose - set(bases)
 
     def expect(self, *allowed):
         if self.status not in (None, KILLED) + allowed:
             self.wrong(f"status {self.status}, not {allowed}: {self.out}{self.err}")
 
-    def check_tree(self, release, done, in_memory):
+    def current(self, path):
+        tree = self.trees.get(path)
+        return bool(tree) and tree.release == self.release and tree.build_id == self.build_id
+
+    def blocked(self, path):
+        """Something foreign has the name of the tree."""
+        return any(p.startswith(path + "/") for p in self.foreign)
+
+    def mode(self):
+        """Whoever may not read the archive may not read the tree."""
+        return 0o700 if self.kind == "private" else 0o755
+
+    def is_new(self, path, now):
+        """Is it what extracting makes there?"""
+        release = path.split("/")[-1]
+        if release == GUEST:
+            return describes(now, GUEST, "a") or describes(now, GUEST, "b")
+        return describes(now, release, self.tag) and now[""][1] == self.mode() and \
+            marker(now).get("build-id") == self.build_id
+
+    def check_made(self, path, done):
         """The tree is as it was; or, if it was @done, new; or, killed, absent."""
-        now = below(self.seen, tree_of(release))
-        if self.blocked(release):
-            return
-        was = self.trees.get(release)
-        fresh = done and now and now[""][3] == ("mount" if in_memory else "") and \
-            (describes(now, release, self.tag()) or release == GUEST and
-             (describes(now, release, "a") or describes(now, release, "b")))
-        if release != GUEST and fresh:
-            private = 0o700 if self.kind == "private" else 0o755
-            fresh = now[""][1] == private and marker(now)["build-id"] == self.build_id
-        if fresh:
-            self.keep_tree(release, now)
-        elif now and was and now == was.seen:
-            if done and not self.dead:
-                self.wrong("the tree was not replaced")
-        elif not now and (self.dead or not was or not self.current()):
-            self.trees.pop(release, None)
-        else:
-            self.wrong(f"{tree_of(release)}: neither what it was nor new: {sorted(now)[:3]}")
+        now = below(self.seen, path)
+        was = self.trees.get(path)
+        if done and now and self.is_new(path, now):
+            self.trees[path] = Tree(now, path.split("/")[-1], marker(now).get("build-id"), True)
+        elif done and not self.dead and not (was and was.release == GUEST):
+            self.wrong(f"{path}: not made: {sorted(now)[:3]}")
+        elif now != (was.seen if was else {}) and (now or not self.dead):
+            self.wrong(f"{path}: neither what it was nor new: {sorted(now)[:3]}")
+        elif not now:
+            self.trees.pop(path, None)
 
-    def check_link(self, release, wanted):
-        """Where it led to something it still does; else to a current tree or nothing."""
-        now = self.seen.get(link_of(release), (None, None))[1]
-        was = self.links[release]
-        ours = tree_of(release)
-        foreign = was and was != ours
-        if foreign and f"{was}/Makefile" in self.foreign:
-            allowed = {was}
-        else:
-            allowed = {ours if self.current() and (wanted or was == ours) else
-                       self.kept.get(release)}
-            if foreign:
-                allowed = {ours} if self.current() and wanted else {was}
-            if self.dead:
-                allowed |= {was, None}
-        if now not in allowed | ({None} if not self.current() else set()):
-            self.wrong(f"{link_of(release)}: {now}, not one of {allowed}")
-        if foreign and now == ours:
-            self.kept[release] = was
-        self.links[release] = now
-
-    def check_gone(self, releases):
-        for release in releases:
-            if self.blocked(release):
-                continue
-            now = below(self.seen, tree_of(release))
-            if now and (not self.dead or now != self.trees[release].seen):
-                self.wrong(f"{tree_of(release)}: still there: {sorted(now)[:3]}")
+    def check_gone(self, paths):
+        for path in paths:
+            now = below(self.seen, path)
+            if now and (not self.dead or now != self.trees[path].seen):
+                self.wrong(f"{path}: still there: {sorted(now)[:3]}")
             if not now:
-                self.trees.pop(release, None)
-            if release not in self.links:
-                continue
-            link = self.seen.get(link_of(release), (None, None))[1]
-            was = self.links[release]
-            allowed = {self.kept.get(release)} if was == tree_of(release) else {was}
-            if self.dead:
-                allowed |= {was, None}
-            if link not in allowed:
-                self.wrong(f"{link_of(release)}: {link}, not one of {allowed}")
-            self.links[release] = link
-            if link != tree_of(release):
-                self.kept.pop(release, None)
+                self.trees.pop(path, None)
+
+    def builds(self, target):
+        return f"{target}/Makefile" in self.foreign
+
+    def serves(self, target, release):
+        """May our link lead to @target?"""
+        return target in self.trees and self.trees[target].release == release and \
+            (release != self.release or self.current(target))
+
+    def settle(self, release, tree):
+        """The link leads to @tree, or as it did if that may be, or as before it was ours."""
+        was, aside = self.links[release], self.aside[release]
+        want = was, aside
+        if is_ours(was) and tree and self.builds(aside):
+            want = aside, None
+        elif is_ours(was) and (tree or not self.serves(was, release)):
+            want = (tree, aside) if tree else (aside, None)
+        elif tree and not was:
+            want = tree, aside
+        elif tree and not self.builds(was):
+            want = tree, was
+        elif self.builds(was):
+            want = was, self.seen_aside(release) and aside
+        now = self.seen_link(link_of(release)), self.seen_aside(release)
+        if self.dead:
+            foreign = {t for t in (was, aside) if t and not is_ours(t)}
+            good = now[0] in {was, want[0], aside, None} and now[1] in {was, aside, None} and \
+                (now[0] is not None or was is None or is_ours(was)) and \
+                (not foreign or foreign & set(now)) and \
+                (not is_ours(now[0]) or now[0] == was or self.serves(now[0], release))
+        else:
+            good = now == want
+        if not good:
+            self.wrong(f"{link_of(release)}: {now}, not {want}; was {was}, {aside}")
+        self.links[release], self.aside[release] = now
+
+    def seen_link(self, path):
+        return self.seen.get(path, (None, None))[1]
+
+    def seen_aside(self, release):
+        return self.seen_link(link_of(release) + ".before-kheaders")
 
     def check_rest(self):
         """Everything else: trees and links of other kernels, what is foreign, leftovers."""
-        for release in RELEASES + [GUEST]:
-            now = below(self.seen, tree_of(release))
-            tree = self.trees.get(release)
-            if not self.blocked(release) and now != (tree.seen if tree else {}):
-                self.wrong(f"{tree_of(release)}: changed: {sorted(now)[:3]}")
-            if release in self.links and \
-                    self.seen.get(link_of(release), (None, None))[1] != self.links[release]:
+        for base in (PLACE, RUN):
+            for release in RELEASES + [GUEST]:
+                path = f"{base}/{release}"
+                tree = self.trees.get(path)
+                if not self.blocked(path) and below(self.seen, path) != (tree.seen if tree else {}):
+                    self.wrong(f"{path}: changed: {sorted(below(self.seen, path))[:3]}")
+        for release in RELEASES:
+            if self.seen_link(link_of(release)) != self.links[release]:
                 self.wrong(f"{link_of(release)}: changed")
         for path, what in self.foreign.items():
             if self.seen.get(path) != what:
                 self.wrong(f"{path}: not what it was: {self.seen.get(path)}")
-        left = [path for path in self.seen if ".kheaders-" in path and
+        left = [path for path in self.seen if "/.kheaders-" in path and
                 not path.endswith("/.kheaders-lock") and path not in self.foreign and
-                os.path.dirname(path) not in {os.path.dirname(f) for f in self.foreign}]
-        if left and not self.loose:
+                not path.startswith(tuple(self.loose))]
+        if left:
             self.wrong(f"left behind: {left[:3]}")
+
+    def describe(self):
+        return (f"running {self.release} {self.build_id[:4]} {self.kind}; links {self.links} "
+                f"aside {self.aside}; trees " +
+                ", ".join(f"{p} {t.build_id} {t.whole}" for p, t in self.trees.items()))
 
     def wrong(self, what):
         raise AssertionError(f"{self.said}: {what}")
@@ -339,12 +375,10 @@ class Model:
         return self.said
 
 
-Tree = collections.namedtuple("Tree", "seen build_id mounted whole")
-
-OPERATIONS = [Model.extract] * 8 + [Model.remove] * 2 + [Model.remove_old] * 2 + [
-    Model.extract_file, Model.verify, Model.look, Model.look, Model.new_kernel,
+OPERATIONS = [Model.extract] * 8 + [Model.remove, Model.remove_old] * 2 + [
+    Model.remove_all, Model.extract_file, Model.verify, Model.look, Model.new_kernel,
     Model.new_kernel, Model.new_archive, Model.install_package, Model.remove_package,
-    Model.dangling_link, Model.plant, Model.plant_link, Model.mount_something,
+    Model.useless_link, Model.plant, Model.plant_link, Model.mount_something,
     Model.unmount_something, Model.tamper]
 
 
@@ -356,7 +390,7 @@ def run_sequence(w, seed, length):
         try:
             done.append(model.step())
         except (AssertionError, subprocess.TimeoutExpired) as error:
-            return len(done), f"{error}\n#   after: {'; '.join(done[-12:])}", done
+            return len(done), f"{error}\n#   after: {'; '.join(done[-12:])}\n#   {model.describe()}", done
     return length, None, done
 
 
