@@ -171,6 +171,8 @@ class Model:
         self.run(["extract"] + options, base)
         can = self.kind in ("good", "private")
         makes = "--force" in options or not self.current(path)
+        # a link to a stale tree goes first, and for good if none is to be made
+        stale = not self.serves(self.links[self.release], self.release)
         if self.blocked(path):
             self.expect(1)
             can = makes = False
@@ -178,7 +180,7 @@ class Model:
             self.expect(0 if can or not makes else 3 if self.kind == "none" else 1)
             self.check_made(path, makes and can)
         done = (can or not makes) and self.current(path)
-        self.settle(self.release, path if done and "--no-link" not in options else None)
+        self.settle(self.release, path if done and "--no-link" not in options else None, stale)
 
     def extract_file(self):
         self.w.put("/srv/a.tar.xz", FILES[GUEST, self.rng.choice("ab")])
@@ -204,7 +206,7 @@ class Model:
                tree.release == self.release and not self.current(path)]
         self.expect(0 if old else 3)
         self.check_gone(old)
-        self.settle(self.release, None)
+        self.settle_some([self.release], old)
 
     def remove_all(self):
         foreign = any(p.startswith((PLACE, RUN)) for p in self.foreign)
@@ -212,8 +214,14 @@ class Model:
         self.run(["remove", "--all"], PLACE, RUN)
         self.expect(1 if foreign else 0 if had else 3)
         self.check_gone(had)
-        for release in RELEASES:
-            self.settle(release, None)
+        self.settle_some(RELEASES, had)
+
+    def settle_some(self, releases, removed):
+        """A link to a tree that was lost before may dangle on until the kernel boots."""
+        for release in releases:
+            link = self.links[release]
+            if not is_ours(link) or link in removed or self.seen_link(link_of(release)) != link:
+                self.settle(release, None)
 
     def verify(self):
         self.run(["verify"])
@@ -304,13 +312,13 @@ class Model:
         return target in self.trees and self.trees[target].release == release and \
             (release != self.release or self.current(target))
 
-    def settle(self, release, tree):
+    def settle(self, release, tree, stale=False):
         """The link leads to @tree, or as it did if that may be, or as before it was ours."""
         was, aside = self.links[release], self.aside[release]
         want = was, aside
         if is_ours(was) and tree and self.builds(aside):
             want = aside, None
-        elif is_ours(was) and (tree or not self.serves(was, release)):
+        elif is_ours(was) and (tree or stale or not self.serves(was, release)):
             want = (tree, aside) if tree else (aside, None)
         elif tree and not was:
             want = tree, aside
@@ -321,7 +329,7 @@ class Model:
         now = self.seen_link(link_of(release)), self.seen_aside(release)
         if self.dead:
             foreign = {t for t in (was, aside) if t and not is_ours(t)}
-            good = now[0] in {was, want[0], aside, None} and now[1] in {was, aside, None} and \
+            good = (now[0] in {was, want[0], aside, None} or self.serves(now[0], release)) and now[1] in {was, aside, None} and \
                 (now[0] is not None or was is None or is_ours(was)) and \
                 (not foreign or foreign & set(now)) and \
                 (not is_ours(now[0]) or now[0] == was or self.serves(now[0], release))
