@@ -203,6 +203,8 @@ def compiles(lang, path):
 class Worker(threading.Thread):
     """Takes mutants from a list, one at a time; each gets a copy of the project."""
 
+    known = {}
+
     def __init__(self, where, todo, results, tests, limits):
         super().__init__()
         self.where, self.todo, self.results = where, todo, results
@@ -214,7 +216,10 @@ class Worker(threading.Thread):
                 mutant = self.todo.pop(0)
             except IndexError:
                 return
-            self.results.append((mutant, self.verdict(mutant)))
+            verdict = self.verdict(mutant)
+            self.results.append((mutant, verdict))
+            if verdict == "" and mutant.key not in self.known:
+                print(f"# survives: {mutant.describe()}", flush=True)
 
     def verdict(self, mutant):
         """The test that turned red, "" if none, None if the mutant is no program."""
@@ -344,6 +349,7 @@ def main():
                 return [t.strip() for t in names.strip().split(",")]
         return []
 
+    Worker.known = explained()
     began = time.time()
     limits = {}
     results = []
@@ -364,7 +370,6 @@ def main():
 
 
 def report(results, total, seconds):
-    known = explained()
     count = {}
     survivors = []
     for mutant, verdict in results:
@@ -376,9 +381,7 @@ def report(results, total, seconds):
             survivors.append(mutant)
     red = sum(c[0] for c in count.values())
     of = sum(c[1] for c in count.values())
-    new = [m for m in survivors if m.key not in known]
-    for mutant in sorted(new, key=lambda m: (m.path, m.line)):
-        print(f"# survives: {mutant.describe()}")
+    new = [m for m in survivors if m.key not in Worker.known]
     for path, (n, m) in sorted(count.items()):
         print(f"# {path}: {n} of {m}")
     print(f"# of {total} possible; {len(survivors) - len(new)} survivors explained, "
