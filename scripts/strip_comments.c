@@ -304,7 +304,6 @@ static bool strip_comment(struct strip *s)
 		s->p = to;
 		return true;
 	}
-	hold_blank(s);
 	for (p = s->p; p < to; p++) {
 		if (*p == '\n')
 			hold_break(s);

@@ -313,10 +313,12 @@ def explained():
 def choose(table, patterns, number, seed):
     """The first @number of all mutants, in an order that @seed alone makes."""
     found = []
+    seen = set()
     for line in table:
-        pattern = line.split("\t")[0]
-        for path in sorted(listed(pattern)):
-            if patterns and not any(fnmatch.fnmatch(path, p) for p in patterns):
+        pattern, tests = line.split("\t")
+        for path in sorted(set(listed(pattern)) - seen):
+            seen.add(path)
+            if tests == "-" or patterns and not any(fnmatch.fnmatch(path, p) for p in patterns):
                 continue
             with open(os.path.join(TOP, path)) as source:
                 found += mutants_of(path, source.read())

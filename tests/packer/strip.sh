@@ -173,7 +173,8 @@ comment_ends() {
 	gives_all '/*/ x */ a\n' ' a\n' '/* x **/ a\n' ' a\n' 'a/* *\\\n/  b\n' 'a\\\n b\n' \
 		'/* * / */ a\n' ' a\n' '/**/a\n' ' a\n' 'a/***/b\n' 'a b\n' '/* SPD */a\n' ' a\n' \
 		'/* SPDX\n */ /* x */  a\n' '/* SPDX\n */ a\n' 'a  // SPDX' 'a // SPDX' \
-		'/* x\n\n */ a /* y\n */\n' '\n\n a\n\n' 'a /* x */ \\\n /* y */ b\n' 'a\\\n b\n' &&
+		'/* x\n\n */ a /* y\n */\n' '\n\n a\n\n' 'a /* x */ \\\n /* y */ b\n' 'a\\\n b\n' \
+		'a/* x\n*/b\n' 'a\\\n b\n' 'a\\\n \\\nb\n' 'a\\\n \\\nb\n' &&
 		keeps_all '/* *' '/**' '/*' 'a  /*/' '/* x *\\\n' '//'
 }
 
@@ -190,7 +191,8 @@ checksums() {
 # Line ends of one kind, and bytes that no header has.
 line_ends() {
 	keeps_all '\r/* x */ a\r' '/* x */ a\r\r\n' '/* x */ a\r\n\r' '/* x */ a\n\r\n' 'a  \r' \
-		'\357\273\277/* x */ a\n' '\357\273\277' 'a  /* x */\0' '/* x */  a\rb\r\n' &&
+		'\357\273\277/* x */ a\n' '\357\273\277' 'a  /* x */\0' '/* x */  a\rb\r\n' \
+		'/* x */\ra\n' '// x \\ \r\na\r\n' '/* x */\n\r' &&
 		gives_all '\r\n/* x */ a\r\n' '\r\n a\r\n' 'a \\\r\n  b /* x\r\n */ c\r\n' \
 			'a\\\r\n b\\\r\n c\r\n' '/* x */\n\357\273\277\n' '\n\357\273\277\n' \
 			' \n/* x */\n' '\n\n' '\n\n/* x */ a\n' '\n\n a\n' \
@@ -236,7 +238,11 @@ lists() {
 		./p/q/r/b.h 644 int b;
 		./p/x 755 #!/bin/sh
 	END
-	quiet diff "$tmp/want" "$tmp/out" && list '' && [ ! -e "$tmp/list" ]
+	quiet diff "$tmp/want" "$tmp/out" && list '' && [ ! -e "$tmp/list" ] || return 1
+	# more than there are processors, to a directory below this one
+	seq 100 | sed 's,.*,a\tfile&.c,' > "$tmp/names"
+	( cd "$tmp/l" && quiet "$STRIP_COMMENTS" -d new < "$tmp/names" ) &&
+		[ "$(find "$tmp/l/new" -type f | wc -l)" -eq 100 ]
 }
 
 options() {
@@ -294,7 +300,9 @@ stream() {
 interrupted() {
 	echo "int  a; /* x */" > "$tmp/in"
 	for call in read write; do
-		stream "$call:error=EINTR:when=1" && [ "$(cat "$tmp/out")" = "int a;" ] || return 1
+		: > "$tmp/out"
+		stream "$call:error=EINTR:when=1" "$tmp/$([ "$call" = read ] && echo in || echo out)" &&
+			[ "$(cat "$tmp/out")" = "int a;" ] || return 1
 	done
 	# the bytes that are said to be written are not
 	stream write:retval=4:when=1 "$tmp/out" && [ "$(cat "$tmp/out")" = "a;" ]
