@@ -317,18 +317,15 @@ failing_calls() {
 	mkdir "$tmp/list"
 	fails "standard input: Input/output error" stream read:error=EIO &&
 		fails "standard output: No space left" stream write:error=ENOSPC "$tmp/out" || return 1
-	cd "$tmp/l" || return 1
 	for injection in a.h:close:error=EIO a:read:error=EIO a.h:write:error=ENOSPC \
 			a.h:openat:error=EMFILE p:mkdir:error=EACCES; do
 		rm -rf "$tmp/list"
 		mkdir "$tmp/list"
 		# the paths as the program names them, and as descriptors have them
-		fails "${injection%%:*}: " traced "${injection#*:}" -P "$tmp/list/${injection%%:*}" \
-			-P "$tmp/l/${injection%%:*}" -P "${injection%%:*}" \
-			"$STRIP_COMMENTS" -d "$tmp/list" < list || break
+		( cd "$tmp/l" && fails "${injection%%:*}: " traced "${injection#*:}" \
+			-P "$tmp/list/${injection%%:*}" -P "$tmp/l/${injection%%:*}" \
+			-P "${injection%%:*}" "$STRIP_COMMENTS" -d "$tmp/list" < list ) || return 1
 	done
-	rc=$?
-	cd "$top" && return "$rc"
 }
 
 # A child that dies without a word, and one that never was.
