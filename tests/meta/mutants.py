@@ -252,19 +252,21 @@ def listed(*patterns):
     return [n for n in names.split() if os.path.exists(os.path.join(TOP, n))]
 
 
-# A mutant may delete what it should not, as root: it sees a machine that is read-only but
-# for its copy, $1, and no other processes.  At first objects are cached in $2.
+# A mutant may delete what it should not, as root.  What it changes of the machine is only
+# in memory, but for its copy of the project, $1; it sees no other processes.  At first
+# objects are cached in $2.
 SANDBOX = """
 set -e
-mount --bind "$1" "$1"
-[ -z "$2" ] || mount --bind "$2" "$2"
-cd "$1"
-for where in $(awk -v copy="$1" -v cache="$2" '$5 != copy && $5 != cache && $6 ~ /^rw/ && $9 !~ /^(proc|cgroup|devpts)/ { print $5 }' \
-		/proc/self/mountinfo); do
-	mount -o remount,bind,ro "$where" 2> /dev/null || true
+mount -t tmpfs mutant "$1/tmp"
+mkdir "$1/tmp/upper" "$1/tmp/work" "$1/tmp/root"
+mount -t overlay -o "lowerdir=/,upperdir=$1/tmp/upper,workdir=$1/tmp/work" mutant "$1/tmp/root"
+for where in /proc /sys /dev "$1" "$2"; do
+	[ -z "$where" ] || mount --rbind "$where" "$1/tmp/root$where"
 done
+mount -o remount,bind,ro "$1/tmp/root/sys"
+top=$1
 shift 2
-exec "$@"
+exec chroot "$top/tmp/root" "$@"
 """
 
 
@@ -279,11 +281,11 @@ def turns_red(top, test, limit, first=False):
     command = test.split()
     cache = os.path.dirname(top) + "/cache"
     os.makedirs(cache, exist_ok=True)
+    os.makedirs(top + "/bin", exist_ok=True)
     for name in ("cc", "gcc", "clang"):
-        os.makedirs(top + "/tmp/bin", exist_ok=True)
-        shutil.copy(HERE + "/mutants_cc", f"{top}/tmp/bin/{name}")
+        shutil.copy(HERE + "/mutants_cc", f"{top}/bin/{name}")
     env = dict(os.environ, KHEADERS_QUICK="y", TMPDIR=top + "/tmp", PYTHONDONTWRITEBYTECODE="y",
-               PATH=f"{top}/tmp/bin:{os.environ['PATH']}", MUTANTS_CACHE=cache)
+               PATH=f"{top}/bin:{os.environ['PATH']}", MUTANTS_CACHE=cache)
     wrapper = ["unshare", "-m", "-p", "-f", "--mount-proc", "--kill-child", "sh", "-c", SANDBOX,
                "sh", top, cache if first else ""] if os.geteuid() == 0 else []
     run = subprocess.Popen(wrapper + ["sh", f"{top}/tests/{command[0]}"] + command[1:],

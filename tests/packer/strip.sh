@@ -163,7 +163,8 @@ backslashes() {
 	keeps_all 's = "\\' 's = "b\\\n' 's = "b\\' "c = '\\\\\n /* x */\n" '\\' 'a \\ b  /* x */\n' \
 		'a \\/* x */\n' 'a \\\\\n/* x */  b\n' 's = "\\\\\n' 's = "\\' 'a \\\t b /* x */\n' '\\ \n' \
 		'/* x */ \\ \r\na\r\n' &&
-		gives_all 'a\\\n\\\n' 'a\n\n' '\\a  /* x */\n' '\\a\n' '"\\\n" /* x */\n' '"\\\n"\n' \
+		gives_all 'a\\\n\\\n' 'a\n\n' '\\\n  a\n' '\\\n a\n' \
+		'\\\n#define a  b\n' '\\\n#define a b\n' '\\a  /* x */\n' '\\a\n' '"\\\n" /* x */\n' '"\\\n"\n' \
 			'"a\\"  /* x */ b" /* y */\n' '"a\\"  /* x */ b"\n' \
 			'"a\\\\" /* y */\n' '"a\\\\"\n' '"a\\\\\n"  /* x */ b" /* y */\n' \
 			'"a\\\\\n"  /* x */ b"\n' '"a\\\n" /* x */ b\n' '"a\\\n" b\n'
@@ -262,12 +263,6 @@ options() {
 	done
 }
 
-# fails TEXT COMMAND...: with status 1, and that text
-fails() {
-	fails_with "$@" || return 1
-	[ "$(grep -c . "$tmp/said")" -ge 1 ]
-}
-
 # One bad line fails the whole, wherever it stands; the message names the file.
 bad_lists() {
 	make_list
@@ -275,13 +270,14 @@ bad_lists() {
 	for bad in 'gone\tc.h' 'dir\tc.h' 'no tab' 'a\t' 'a\tb.h/c.h' 'b\tb.h' 'b'; do
 		for text in "$bad"'\nb\tb.h\n' 'b\tb.h\n'"$bad"'\n' \
 			'b\tb.h\na\ta.h\n'"$bad"'\n' 'b\tb.h\na\ta.h\na\td.h\n'"$bad"'\n'; do
-			fails 'strip_comments: ' list "$text" || return 1
+			fails_with 'strip_comments: ' list "$text" || return 1
 		done
 	done
-	fails "gone: No such file" list 'gone\tc.h\n' && fails "dir: not a regular file" list 'dir\tc.h\n' &&
-		fails "no tab: not a line" list 'no tab\n' && fails "a	: not a line" list 'a\t\n' &&
-		fails "list: its last line does not end" list 'a\ta.h' &&
-		fails "c.h: File exists" list 'a\tc.h\na\tx\na\tc.h\n'
+	fails_with "gone: No such file" list 'gone\tc.h\n' &&
+		fails_with "dir: not a regular file" list 'dir\tc.h\n' &&
+		fails_with "no tab: not a line" list 'no tab\n' && fails_with "a	: not a line" list 'a\t\n' &&
+		fails_with "list: its last line does not end" list 'a\ta.h' &&
+		fails_with "c.h: File exists" list 'a\tc.h\na\tx\na\tc.h\n'
 }
 
 # traced INJECTION COMMAND...: with system calls that fail, see strace(1)
@@ -315,14 +311,14 @@ failing_calls() {
 	printf 'a\ta.h\nb\tp/b.h\n' > "$tmp/l/list"
 	rm -rf "$tmp/list"
 	mkdir "$tmp/list"
-	fails "standard input: Input/output error" stream read:error=EIO &&
-		fails "standard output: No space left" stream write:error=ENOSPC "$tmp/out" || return 1
+	fails_with "standard input: Input/output error" stream read:error=EIO &&
+		fails_with "standard output: No space left" stream write:error=ENOSPC "$tmp/out" || return 1
 	for injection in a.h:close:error=EIO a:read:error=EIO a.h:write:error=ENOSPC \
 			a.h:openat:error=EMFILE p:mkdir:error=EACCES; do
 		rm -rf "$tmp/list"
 		mkdir "$tmp/list"
 		# the paths as the program names them, and as descriptors have them
-		( cd "$tmp/l" && fails "${injection%%:*}: " traced "${injection#*:}" \
+		( cd "$tmp/l" && fails_with "${injection%%:*}: " traced "${injection#*:}" \
 			-P "$tmp/list/${injection%%:*}" -P "$tmp/l/${injection%%:*}" \
 			-P "${injection%%:*}" "$STRIP_COMMENTS" -d "$tmp/list" < list ) || return 1
 	done
@@ -339,7 +335,7 @@ failing_children() {
 	done
 	for n in 1 2; do
 		rm -rf "$tmp/list"
-		( cd "$tmp/l" && fails "fork: " traced "clone,clone3,fork:error=EAGAIN:when=$n" \
+		( cd "$tmp/l" && fails_with "fork: " traced "clone,clone3,fork:error=EAGAIN:when=$n" \
 			"$STRIP_COMMENTS" -d "$tmp/list" < list ) || return 1
 	done
 }
@@ -376,7 +372,7 @@ out_of_memory() {
 	head -c 20000000 /dev/zero | tr '\0' a > "$tmp/in"
 	for limit in 30000 60000; do
 		# shellcheck disable=SC3045	# dash and busybox have it
-		( ulimit -v "$limit" && fails "memory" "$STRIP_COMMENTS" < "$tmp/in" ) ||
+		( ulimit -v "$limit" && fails_with "memory" "$STRIP_COMMENTS" < "$tmp/in" ) ||
 			return 1
 	done
 }

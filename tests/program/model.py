@@ -329,7 +329,8 @@ class Model:
         now = self.seen_link(link_of(release)), self.seen_aside(release)
         if self.dead:
             foreign = {t for t in (was, aside) if t and not is_ours(t)}
-            good = (now[0] in {was, want[0], aside, None} or self.serves(now[0], release)) and now[1] in {was, aside, None} and \
+            good = (now[0] in {was, want[0], aside, None} or self.serves(now[0], release)) and \
+                now[1] in {was, aside, None} and \
                 (now[0] is not None or was is None or is_ours(was)) and \
                 (not foreign or foreign & set(now)) and \
                 (not is_ours(now[0]) or now[0] == was or self.serves(now[0], release))
@@ -398,7 +399,8 @@ def run_sequence(w, seed, length):
         try:
             done.append(model.step())
         except (AssertionError, subprocess.TimeoutExpired) as error:
-            return len(done), f"{error}\n#   after: {'; '.join(done[-12:])}\n#   {model.describe()}", done
+            history = f"\n#   after: {'; '.join(done[-12:])}\n#   {model.describe()}"
+            return len(done), f"{error}{history}", done
     return length, None, done
 
 

@@ -168,7 +168,8 @@ class World:
                               timeout=60, close_fds=False)
         if done.returncode == BROKEN:
             raise RuntimeError(done.stderr.decode())
-        return done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace")
+        return (done.returncode, done.stdout.decode(errors="replace"),
+                done.stderr.decode(errors="replace"))
 
     def snapshot(self):
         """All that can be seen: a name, then what stands there."""
