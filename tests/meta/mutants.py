@@ -113,12 +113,14 @@ def token_changes(lang, word, before, after, line):
             return
         if word == "++" and "for (" in line:
             return	# no end, and no end of children
-        if word == "<" and after == "0" and DESCRIPTOR.search(before):
+        if word in ("<", ">=") and after == "0" and DESCRIPTOR.search(before):
             return	# standard input is open
         yield SWAPS[lang][word]
     elif re.fullmatch(r"\d+", word) and lang != "sh":
-        if before in ("<", "<<") and word == "0" or "<<" in (before, after):
-            return	# a descriptor, a size of a buffer
+        if before in ("<", ">=") and word == "0" or "<<" in (before, after) or \
+                before == "-" and word == "1" or \
+                before == "[" and re.match(r"\n\s*(static |const |struct )*[a-z_]+\d* \**\w+\[", line):
+            return	# a descriptor, a size of a buffer, a failure
         yield str(int(word) + 1)
     elif re.fullmatch(r"\d+", word) and before in ("exit", "return", "-eq", "-gt", "-lt", "-ge"):
         yield "0" if word == "1" else str(int(word) + 1)

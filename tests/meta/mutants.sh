@@ -6,6 +6,7 @@
 # Environment:
 #   KHEADERS_WHOLE    "y": make all changes, not 20
 #   KHEADERS_MUTANTS  how many changes to make instead
+#   KHEADERS_FILES    change only files that match these patterns
 
 # shellcheck source=../lib/test.sh
 . "$(dirname "$0")/../lib/test.sh"
@@ -14,4 +15,6 @@ number=20
 [ "${KHEADERS_WHOLE:-}" != y ] || number=0
 ktap_print_header
 mkdir "$tmp/work"
-cd "$top" && python3 "$here/mutants.py" -n "${KHEADERS_MUTANTS:-$number}" -j 2 "$tmp/work"
+# shellcheck disable=SC2086	# patterns
+cd "$top" && set -f && python3 "$here/mutants.py" -n "${KHEADERS_MUTANTS:-$number}" -j 2 \
+	"$tmp/work" ${KHEADERS_FILES:-}

@@ -154,7 +154,8 @@ error_lines() {
 		'#error a /\\\n= b  c\n/* y */\n' '#error a /\\\n= b  c\n\n' \
 		'#error a\\\n  "b"  c\n/* y */\n' '#error a\\\n  "b"  c\n\n' &&
 		keeps_all '#error R"(/*  )\n/* y */\n' '#error \\\n"(/*  )\n/* y */\n' '#error /* open\n' \
-			'#error a  /' '#error /\\\n/ a\n/* y */\n' '#warning  /* x\n*/ y /* z */\n'
+			'#error a  /' '#error /\\\n/ a\n/* y */\n' \
+			'/* x */\n#error a /*' '#warning  /* x\n*/ y /* z */\n'
 }
 
 # Backslashes, also where nothing follows.
