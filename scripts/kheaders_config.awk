@@ -12,9 +12,13 @@ function option(line) {
 	return line
 }
 
-# Options that name files of the machine that builds: no module needs them.
+# Whatever its name, an option whose value has a word that starts like an absolute path
+# or a URI loses it: it names a file of the build machine, or a token and its PIN.  No
+# module is built from one.  A single program in a bin directory stays: the kernel starts
+# it on the target.  In parentheses are only versions of compilers, which Kbuild compares.
 function hide(line) {
-	if (line ~ /^(#define )?CONFIG_(MODULE_SIG_KEY|SYSTEM_TRUSTED_KEYS|SYSTEM_REVOCATION_KEYS|INITRAMFS_SOURCE|EXTRA_FIRMWARE_DIR|SYSTEM_BLACKLIST_HASH_LIST|EFI_SBAT_FILE|UNUSED_KSYMS_WHITELIST)[ =]"?\/.*"/)
+	if (line ~ /^(#define )?CONFIG_[A-Za-z0-9_]+[ =]"(.*[ ,;])?(\/|[A-Za-z][A-Za-z0-9+.-]*:[^ "])/ &&
+	    line !~ /^[^"]*"\/(usr\/)?s?bin\/[^ "\/]+"$/)
 		sub(/".*/, "\"\"", line)
 	return line
 }

@@ -10,27 +10,22 @@
 #/ at the very end; if anything fails it is left unchanged.
 #/
 #/   -b DIR      build tree, which has include/config/auto.conf and Module.symvers
-#/   -s DIR      source tree; by default the one that the build tree's Makefile
-#/               includes
+#/   -s DIR      source tree; by default what the build tree's Makefile includes
 #/   -a ARCH     directory of the architecture below arch/; found by default
 #/   -c CONTENT  full (default): what "make M=" needs; headers: for tracing only
 #/   -f LIST     pack the files of LIST, the output of -l for the same options
 #/   -k          keep the comments in the headers
 #/   -m FILE     pack FILE as Module.symvers instead of the build tree's
 #/   -o FILE     the archive to write
-#/   -l          list what would be packed, a line each: tree, name, size in bytes,
-#/               time of last change; Module.symvers: its cksum instead of its
-#/               mtime; compile.h: always 0
+#/   -l          list what would be packed: tree, name, size in bytes, mtime
+#/               (Module.symvers: its cksum; compile.h: always 0)
 #/   -h          print this text
 #/
 #/ Environment:
 #/   STRIP_COMMENTS          the program built from scripts/strip_comments.c
-#/   AWK, TAR, XZ, HOSTSTRIP
-#/                           awk, GNU tar, xz and strip, if they have other names;
-#/                           arguments may follow
-#/   KHEADERS_EXTRA          more files to pack: names relative to the build tree or
-#/                           the source tree, separated by blanks.  Anything that
-#/                           looks like a secret is refused.
+#/   AWK, TAR, XZ, HOSTSTRIP commands for awk, GNU tar, xz and strip
+#/   KHEADERS_EXTRA          more files to pack: names below the build tree or the
+#/                           source tree; whatever looks like a secret is refused
 #/   KBUILD_BUILD_TIMESTAMP  date of all members, in a form that "date -d" reads
 #/   SOURCE_DATE_EPOCH       the same in seconds since 1970
 #/
@@ -45,23 +40,21 @@ export LC_ALL=C
 umask 022
 OPTIND=1
 
-prog=pack_headers
-here=$(dirname "$0")
 content=full
-keep=
-src=
-obj=
-arch=
-symvers=
-list=
-out=
-list_only=
-tmp=
-# awk takes paths from the environment: it would look for escapes in "-v src=$src"
-export src obj symvers here tmp
+keep='' src='' obj='' arch='' symvers='' list='' out='' list_only='' tmp=''
 tab=$(printf '\t')
 newline='
 '
+# plain NAME: so that no tool takes it for an option or an assignment
+plain() {
+	case $1 in
+	''|/*) printf '%s\n' "$1" ;;
+	*) printf './%s\n' "$1" ;;
+	esac
+}
+here=$(plain "$(dirname "$0")")
+# awk takes paths from the environment: it would look for escapes in "-v src=$src"
+export src obj symvers here tmp
 
 usage() {
 	sed -n 's|^#/ \{0,1\}||p' "$0"
@@ -69,13 +62,12 @@ usage() {
 
 # die OBJECT MESSAGE
 die() {
-	printf '%s: %s: %s\n' "$prog" "$1" "$2" >&2
+	printf 'pack_headers: %s: %s\n' "$1" "$2" >&2
 	exit 1
 }
 
 usage_error() {
-	printf '%s: %s: %s\n' "$prog" "$1" "$2" >&2
-	usage >&2
+	( die "$1" "$2" ) || usage >&2
 	exit 2
 }
 
@@ -114,17 +106,12 @@ find_source_tree() {
 # The only arch/*/include/generated is that of the build; um has x86's as well.
 find_arch() {
 	[ -z "$arch" ] || return 0
-	for dir in "$obj"/arch/*/include/generated; do
-		[ -d "$dir" ] || continue
-		name=${dir#"$obj/arch/"}
-		name=${name%%/*}
-		[ "$name" = um ] && arch=um && return
-		[ -z "$arch" ] ||
-			die "$obj" "built for both $arch and $name; choose one with -a"
-		arch=$name
-	done
-	[ -n "$arch" ] ||
-		die "$obj" "no arch/*/include/generated; run 'make modules_prepare' in it"
+	set -- "$obj"/arch/*/include/generated
+	[ -d "$1" ] || die "$obj" "no arch/*/include/generated; run 'make modules_prepare' in it"
+	[ ! -d "$obj/arch/um/include/generated" ] || set -- "$obj/arch/um/include/generated"
+	[ $# -eq 1 ] || die "$obj" "built for several architectures; choose one with -a"
+	arch=${1%/include/generated}
+	arch=${arch##*/}
 }
 
 check_trees() {
@@ -192,7 +179,6 @@ choose_files() {
 	fi
 	awk -F '\t' -f "$here/kheaders_select.awk" "$tmp/musts" "$tmp/found" > "$tmp/chosen" ||
 		die "$obj" "cannot be packed; nothing was written"
-	[ -s "$tmp/chosen" ] || die "$obj" "nothing to pack; nothing was written"
 	sort -t "$tab" -k 2,2 "$tmp/chosen" > "$1" || die sort "failed"
 }
 
@@ -213,24 +199,30 @@ is_set() {
 }
 
 # How to strip: KASAN puts columns of the source into data, and UBSAN if it reports.
-strip_option() {
+# Up to 5.15 gcc is asked to warn of a case that falls through without a comment.
+strip_options() {
 	if [ -n "$keep" ]; then
 		echo -k
 	elif is_set KASAN || { is_set UBSAN && ! is_set UBSAN_TRAP; }; then
 		echo -c
 	fi
+	! grep -q -e '-Wimplicit-fallthrough[^=]' "$src/Makefile" || echo -f
 }
 
 copy_files() {
-	option=$(strip_option)
+	options=$(strip_options)
 	awk -F '\t' '
 	$2 == "Module.symvers" && ENVIRON["symvers"] { print ENVIRON["symvers"] "\t" $2; next }
 	$1 == "own" { print ENVIRON["here"] "/kheaders.mk\t" $2; next }
 	{ print ENVIRON[$1] "/" $2 "\t" $2 }' "$list" > "$tmp/copy" || die awk "failed"
-	step strip_comments "${STRIP_COMMENTS:-$here/strip_comments}" \
-		${option:+"$option"} -d "$tmp/tree" < "$tmp/copy"
+	# shellcheck disable=SC2086	# a list of words
+	step strip_comments "${STRIP_COMMENTS:-$here/strip_comments}" $options \
+		-d "$tmp/tree" < "$tmp/copy"
 	clean_config
-	[ "$content" != full ] || { empty_rustc_cfg; strip_programs; }
+	# only rustc reads what is in it, 41 kB when packed
+	[ ! -e "$tmp/tree/include/generated/rustc_cfg" ] ||
+		: > "$tmp/tree/include/generated/rustc_cfg"
+	[ "$content" != full ] || strip_programs
 	# each file must be named as free of keys: a grep that fails names none
 	grep -r -L -I -e 'PRIVATE KEY-\{5\}' "$tmp/tree" > "$tmp/free" || true
 	[ "$(wc -l < "$tmp/free")" -eq "$(wc -l < "$list")" ] ||
@@ -243,7 +235,8 @@ clean_config() {
 		file=$tmp/tree/$file
 		[ -e "$file" ] || continue
 		order=/dev/null
-		[ "${file##*/}" != auto.conf ] || order=$tmp/tree/.config
+		[ "${file##*/}" != auto.conf ] || [ ! -e "$tmp/tree/.config" ] ||
+			order=$tmp/tree/.config
 		awk -f "$here/kheaders_config.awk" "$order" "$file" > "$tmp/config" ||
 			die awk "failed"
 		[ "$(wc -l < "$tmp/config")" -eq "$(wc -l < "$file")" ] ||
@@ -263,6 +256,11 @@ machine() {
 # Strip the host programs that run here: objtool is four times as large with its debug
 # information, which also names directories of the build machine.
 strip_programs() {
+	strip=${HOSTSTRIP:-strip}
+	if ! command -v "${strip%% *}" > /dev/null; then
+		echo "pack_headers: $strip: not found; host programs keep their debug information" >&2
+		return
+	fi
 	ours=$(machine /proc/self/exe)
 	set -- "$tmp/tree/scripts"
 	[ ! -d "$tmp/tree/tools" ] || set -- "$@" "$tmp/tree/tools"
@@ -270,19 +268,9 @@ strip_programs() {
 		die find "failed"
 	while read -r file; do
 		theirs=$(machine "$file")
-		if [ -n "$theirs" ] && [ "$theirs" = "$ours" ]; then
-			step strip tool "${HOSTSTRIP:-strip}" --strip-unneeded "$file"
-		fi
+		[ -z "$theirs" ] || [ "$theirs" != "$ours" ] ||
+			step strip tool "$strip" --strip-unneeded "$file"
 	done < "$tmp/programs"
-}
-
-# 7.x looks whether this file is there; what is in it, 41 kB when packed, only rustc
-# reads.
-empty_rustc_cfg() {
-	cfg=$tmp/tree/include/generated/rustc_cfg
-	if [ -e "$cfg" ] && ! is_set RUST; then
-		: > "$cfg"
-	fi
 }
 
 write_members() {
@@ -293,6 +281,10 @@ write_members() {
 	awk -F '\t' -f "$here/kheaders_members.awk" "$tmp/order" > "$tmp/members" || die awk "failed"
 }
 
+# CRC32: the kernel's own xz reader knows no other.  There are two blocks, so xz has use
+# for two threads; the bytes do not depend on their number.  Less depth than the
+# preset's 512 takes a tenth less time for 256 bytes more of headers, but 1 kB more of
+# the full content.
 write_archive() {
 	time=$(member_time)
 	write_members
@@ -301,14 +293,6 @@ write_archive() {
 		--mode=u=rwX,go=rX --mtime="$time" \
 		--no-recursion --verbatim-files-from --files-from="$tmp/members"
 	rm -rf "$tmp/tree"
-	compress
-}
-
-# CRC32: the kernel's own xz reader knows no other.  There are two blocks, so xz has use
-# for two threads; the bytes do not depend on their number.  Less depth than the
-# preset's 512 takes a tenth less time for 256 bytes more of headers, but 1 kB more of
-# the full content.
-compress() {
 	depth=512
 	[ "$content" = full ] || depth=300
 	size=$(wc -c < "$tmp/tar") || die tar "wrote nothing"
@@ -319,24 +303,18 @@ compress() {
 	rm -f "$tmp/tar"
 }
 
-# What was packed must still be what is there.
-check_unchanged() {
-	choose_files "$tmp/list.now"
-	cmp -s "$list" "$tmp/list.now" || die "$obj" "tree changed while packing; retry"
-}
-
 while getopts a:b:c:f:hklm:o:s: option; do
 	case $option in
 	a) arch=$OPTARG ;;
-	b) obj=$OPTARG ;;
+	b) obj=$(plain "$OPTARG") ;;
 	c) content=$OPTARG ;;
-	f) list=$OPTARG ;;
+	f) list=$(plain "$OPTARG") ;;
 	h) usage; exit ;;
 	k) keep=y ;;
 	l) list_only=y ;;
 	m) symvers=$OPTARG ;;
-	o) out=$OPTARG ;;
-	s) src=$OPTARG ;;
+	o) out=$(plain "$OPTARG") ;;
+	s) src=$(plain "$OPTARG") ;;
 	*) usage >&2; exit 2 ;;
 	esac
 done
@@ -344,10 +322,8 @@ shift $((OPTIND - 1))
 [ $# -eq 0 ] || usage_error "$1" "unexpected argument"
 [ -n "$obj" ] || usage_error -b "missing"
 [ -n "$out$list_only" ] || usage_error -o "missing"
-case $content in
-full|headers) ;;
-*) usage_error "$content" "unknown content; use full or headers" ;;
-esac
+[ "$content" = full ] || [ "$content" = headers ] ||
+	usage_error "$content" "unknown content; use full or headers"
 
 check_trees
 trap 'rm -rf "$tmp"' EXIT
@@ -356,19 +332,19 @@ trap 'exit 130' INT
 trap 'exit 143' TERM
 if [ -n "$list_only" ]; then
 	tmp=$(mktemp -d) || die mktemp "failed"
-	write_rules
-	choose_files "$tmp/list"
-	cat "$tmp/list"
-	exit
+else
+	tmp=$(mktemp -d "$(dirname "$out")/.pack_headers.XXXXXX") ||
+		die "$(dirname "$out")" "cannot write there"
 fi
-tmp=$(mktemp -d "$(dirname "$out")/.pack_headers.XXXXXX") ||
-	die "$(dirname "$out")" "cannot write there"
 write_rules
-if [ -z "$list" ]; then
-	list=$tmp/list
-	choose_files "$list"
+[ -n "$list" ] || choose_files "${list:=$tmp/list}"
+[ -s "$list" ] || die "$list" "names nothing to pack; nothing was written"
+if [ -n "$list_only" ]; then
+	cat "$list"
+	exit
 fi
 copy_files
 write_archive
-check_unchanged
+choose_files "$tmp/list.now"
+cmp -s "$list" "$tmp/list.now" || die "$obj" "tree changed while packing; retry"
 mv -f "$tmp/tar.xz" "$out" || die "$out" "cannot be replaced"

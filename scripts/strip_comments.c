@@ -12,7 +12,8 @@
  * are continued with a backslash where more of the same logical line follows,
  * since a comment joins the lines it spans.  Runs of blanks become one blank
  * (with columns as many as there were bytes) and blanks at a line's end go.
- * These stay as they are: comments that hold "SPDX", literals, #error and
+ * These stay as they are: comments that hold "SPDX" (and those that tell gcc that a case
+ * falls through, if asked for), literals, #error and
  * #warning lines, and, from an unmatched quote on, the rest of its line, which is
  * how gcc and clang read it too (assembly parts have such quotes).
  *
@@ -32,13 +33,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 static const char usage_text[] =
-	"Usage: strip_comments [-c | -k] < HEADER > STRIPPED\n"
-	"       strip_comments [-c | -k] -d DIR < LIST\n"
+	"Usage: strip_comments [-c | -k] [-f] < HEADER > STRIPPED\n"
+	"       strip_comments [-c | -k] [-f] -d DIR < LIST\n"
 	"\n"
 	"Remove comments from C headers and makefiles; tokens and line numbers stay.\n"
 	"\n"
@@ -46,21 +48,23 @@ static const char usage_text[] =
 	"  -d DIR      read lines 'FILE<tab>NAME' and write each FILE to DIR/NAME:\n"
 	"              stripped if NAME is that of a header or a makefile, else\n"
 	"              copied; x bits are kept\n"
+	"  -f          keep comments that tell gcc that a case falls through\n"
 	"  -k          keep comments: copy everything as it is\n"
 	"  -h, --help  print this text\n"
 	"\n"
-	"Exit status: 0 done, 1 failed (the message names the file), 2 misuse.\n";
+	"Exit status: 0 done, 1 failed (the message names the file), 2 usage error.\n";
 
+/* What stays beside the tokens; none is set where all comments go. */
 enum mode {
-	STRIP,
-	STRIP_IN_COLUMNS,
-	KEEP,
+	COLUMNS = 1,
+	FALLTHROUGH = 2,
+	COMMENTS = 4,
 };
 
 /*
  * @text: the input; @p, @end: what is left of it
  * @start: the output; @out: where the next byte goes
- * @columns: tokens keep their columns
+ * @mode: what stays
  * @crlf: lines end in CR LF
  * @token: a token stands on this logical line already
  *
@@ -73,7 +77,8 @@ enum mode {
 struct strip {
 	const char *text, *p, *end;
 	char *start, *out;
-	bool columns, crlf, token;
+	enum mode mode;
+	bool crlf, token;
 	size_t breaks;
 	bool spliced, blank, adjacent, after;
 };
@@ -136,7 +141,7 @@ static size_t column(const char *text, const char *p)
 /* Write the blank that stands before the token at @p. */
 static void put_blank(struct strip *s)
 {
-	size_t n = s->columns ? column(s->text, s->p) - column(s->start, s->out) : 1;
+	size_t n = s->mode & COLUMNS ? column(s->text, s->p) - column(s->start, s->out) : 1;
 
 	memset(s->out, ' ', n);
 	s->out += n;
@@ -291,6 +296,21 @@ static const char *comment_end(const struct strip *s, const char *p)
 	return NULL;
 }
 
+/* Would gcc's -Wimplicit-fallthrough accept the comment from @p to @end, or nearly? */
+static bool is_fallthrough(const char *p, const char *end)
+{
+	size_t i;
+
+	for (; p + strlen("fallthr") <= end; p++) {
+		/* nothing, "-", " " or "s " between the two halves */
+		for (i = 4; i <= 6 && p + i + 3 <= end; i++) {
+			if (!strncasecmp(p, "fall", 4) && !strncasecmp(p + i, "thr", 3))
+				return true;
+		}
+	}
+	return false;
+}
+
 static bool strip_comment(struct strip *s)
 {
 	const char *to = comment_end(s, s->p);
@@ -298,7 +318,8 @@ static bool strip_comment(struct strip *s)
 
 	if (!to)
 		return false;
-	if (memmem(s->p, to - s->p, "SPDX", 4)) {
+	if (memmem(s->p, to - s->p, "SPDX", 4) ||
+	    (s->mode & FALLTHROUGH && is_fallthrough(s->p, to))) {
 		flush(s);
 		put(s, s->p, to - s->p);
 		s->p = to;
@@ -505,12 +526,12 @@ static bool is_strippable(const char *text, size_t len, bool *crlf)
  * @text: the header
  * @len: its bytes
  * @out: room for 2 * @len + 2 bytes (each line break may take a backslash)
- * @columns: tokens keep their columns
+ * @mode: what stays
  *
  * Returns how many bytes were written to @out, or 0 if @text is to be used
  * as it is.
  */
-static size_t strip_text(const char *text, size_t len, char *out, bool columns)
+static size_t strip_text(const char *text, size_t len, char *out, enum mode mode)
 {
 	struct strip s = {
 		.text = text,
@@ -518,7 +539,7 @@ static size_t strip_text(const char *text, size_t len, char *out, bool columns)
 		.end = text + len,
 		.start = out,
 		.out = out,
-		.columns = columns,
+		.mode = mode,
 	};
 
 	if (!is_strippable(text, len, &s.crlf))
@@ -648,7 +669,7 @@ static char *read_all(int fd, const char *name, size_t *len)
 		buf = more;
 	}
 	if (!buf)
-		fail(name, "no memory left");
+		fail(name, "out of memory");
 	return buf;
 }
 
@@ -676,19 +697,19 @@ static int write_text(int fd, const char *name, const char *text, size_t len,
 	size_t n;
 	int ret;
 
-	if (kind == OTHER || mode == KEEP)
+	if (kind == OTHER || mode & COMMENTS)
 		return write_all(fd, name, text, len);
 	out = malloc(2 * len + 2);
 	if (!out)
-		return fail(name, "no memory left");
-	n = kind == HEADER ? strip_text(text, len, out, mode == STRIP_IN_COLUMNS) :
+		return fail(name, "out of memory");
+	n = kind == HEADER ? strip_text(text, len, out, mode) :
 			     strip_makefile(text, len, out);
 	ret = write_all(fd, name, n ? out : text, n ? n : len);
 	free(out);
 	return ret;
 }
 
-/* Make the folders above @path that are not there yet. */
+/* Create the missing directories above @path. */
 static int make_parents(char *path)
 {
 	char *slash;
@@ -722,7 +743,7 @@ static char *read_file(const char *from, size_t *len, struct stat *st)
 		     now.st_mtim.tv_sec != st->st_mtim.tv_sec ||
 		     now.st_mtim.tv_nsec != st->st_mtim.tv_nsec ||
 		     (size_t)now.st_size != *len)) {
-		fail(from, "changed while it was read; try again when it rests");
+		fail(from, "changed while being read; retry");
 		free(text);
 		text = NULL;
 	}
@@ -778,7 +799,7 @@ static int do_line(char *line, const char *dir, enum mode mode)
 		return fail(line, "not a line 'FILE<tab>NAME'");
 	*tab = '\0';
 	if (asprintf(&to, "%s/%s", dir, tab + 1) < 0)
-		return fail(line, "no memory left");
+		return fail(line, "out of memory");
 	ret = do_file(line, to, mode);
 	free(to);
 	return ret;
@@ -855,19 +876,22 @@ int main(int argc, char **argv)
 		{ }
 	};
 	const char *dir = NULL;
-	enum mode mode = STRIP;
+	enum mode mode = 0;
 	int c;
 
-	while ((c = getopt_long(argc, argv, "cd:kh", options, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "cd:fkh", options, NULL)) != -1) {
 		switch (c) {
 		case 'c':
-			mode = STRIP_IN_COLUMNS;
+			mode |= COLUMNS;
 			break;
 		case 'd':
 			dir = optarg;
 			break;
+		case 'f':
+			mode |= FALLTHROUGH;
+			break;
 		case 'k':
-			mode = KEEP;
+			mode |= COMMENTS;
 			break;
 		case 'h':
 			fputs(usage_text, stdout);

@@ -172,5 +172,5 @@ ktap_test_result "lost line ends are found" finds_bug \
 ktap_test_result "lost blanks are found" finds_bug \
 	's/^\(\ts->blank |= \)s->after;/\1false;/' "the tokens of a header stay"
 ktap_test_result "lost columns are found" finds_bug \
-	's/n = s->columns/& \&\& !s->spliced/' "tokens stay in their columns"
+	's/n = \(s->mode & COLUMNS\)/n = (\1) \&\& !s->spliced/' "tokens stay in their columns"
 ktap_finished

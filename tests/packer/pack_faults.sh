@@ -7,23 +7,8 @@
 
 # shellcheck source=../lib/test.sh
 . "$(dirname "$0")/../lib/test.sh"
-
-# With programs of $fakepath before those of this machine, if it is set
-pack() {
-	PATH=${fakepath:-$PATH} "$top/scripts/pack_headers.sh" "$@"
-}
-
-# packs BUILD_TREE FILE...: and these are in the archive
-packs() {
-	quiet pack -b "$1" -o "$tmp/packed" || return 1
-	tar -tf "$tmp/packed" > "$tmp/members" || return 1
-	shift
-	for member; do
-		grep -q -x -F -e "./$member" "$tmp/members" && continue
-		ktap_print_msg "not in it: $member"
-		return 1
-	done
-}
+# shellcheck source=../lib/pack.sh
+. "$here/../lib/pack.sh"
 
 # refuses TEXT OPTION...: and leaves things as they are
 refuses() {
@@ -37,14 +22,6 @@ unharmed() {
 	[ "$(cat "$out/archive")" = earlier ] && [ "$(ls -A "$out")" = archive ] && return
 	ktap_print_msg "left: $(ls -A "$out"), archive: $(head -c 20 "$out/archive")"
 	return 1
-}
-
-# A program at $fake/$1 that does the shell commands $2.
-fake() {
-	rm -rf "$fake"
-	put "$fake/$1" "#!/bin/sh
-$2"
-	chmod +x "$fake/$1"
 }
 
 # broken TOOL COMMANDS TEXT: as TOOL is replaced by COMMANDS
@@ -180,6 +157,94 @@ two_trees() {
 		tar -xOf "$tmp/packed" ./Makefile | grep -q "a kernel"
 }
 
+# O= below the source, and openSUSE's kernel-default-devel
+relative_include() {
+	make_source "$tmp/below" && make_objects "$tmp/below/out"
+	put "$tmp/below/out/Makefile" "include ../Makefile"
+	packs "$tmp/below/out" Makefile include/linux/types.h Module.symvers &&
+		tar -xOf "$tmp/packed" ./Makefile | grep -q "a kernel" || return 1
+	make_source "$tmp/usr/src/linux" && make_objects "$tmp/usr/src/linux-obj/x86_64/default"
+	put "$tmp/usr/src/linux-obj/x86_64/default/Makefile" "include ../../../linux/Makefile"
+	( cd "$tmp/usr/src/linux-obj" && packs x86_64/default Makefile include/linux/types.h )
+}
+
+# In a Makefile that includes others below the tree, as the kernel's own does
+other_includes() {
+	cp -r "$tree" "$tmp/includes"
+	# shellcheck disable=SC2016	# make expands it
+	put "$tmp/includes/Makefile" 'include $(srctree)/arch/$(SRCARCH)/Makefile'
+	packs "$tmp/includes" Makefile include/linux/types.h
+}
+
+# Trees whose names tools could take for options, assignments or escapes
+odd_trees() {
+	for name in -b a=b 'back\\nslash' "it's" '*'; do
+		mkdir -p "$tmp/trees" && cp -r "$tree" "$tmp/trees/$name" &&
+			( cd "$tmp/trees" && packs "$name" Makefile include/linux/types.h &&
+			pack -b "$name" -c headers -o "$name/x=y" ) || return 1
+	done
+}
+
+# A file that make creates and removes while the tree is read: after its name was read
+vanishing_file() {
+	cp -r "$tree" "$tmp/vanishing"
+	gone=$tmp/vanishing/include/linux/vanishing.h
+	put "$gone" "int gone;"
+	cat > "$tmp/vanish.c" <<- 'END'
+		#define _GNU_SOURCE	/* RTLD_NEXT */
+		#include <dirent.h>
+		#include <dlfcn.h>
+		#include <stdlib.h>
+		#include <string.h>
+		#include <unistd.h>
+		struct dirent *readdir(DIR *dir)
+		{
+			struct dirent *(*next)(DIR *) = dlsym(RTLD_NEXT, "readdir");
+			struct dirent *d = next(dir);
+
+			if (d && !strcmp(d->d_name, "vanishing.h"))
+				unlink(getenv("GONE"));
+			return d;
+		}
+		__asm__(".globl readdir64\nreaddir64 = readdir");
+	END
+	quiet cc -shared -fPIC -o "$tmp/vanish.so" "$tmp/vanish.c" -ldl || return 1
+	fake find "GONE=$gone LD_PRELOAD=$tmp/vanish.so exec $(command -v find) \"\$@\""
+	fakepath=$fake:$PATH packs "$tmp/vanishing" include/linux/types.h || return 1
+	[ ! -e "$gone" ] && not_packed include/linux/vanishing.h
+}
+
+# find fails on a link to the directory that it is in
+nothing_else_read() {
+	cp -r "$tree" "$tmp/loops"
+	for dir in arch/x86/boot/compressed include/config/x drivers scripts/kconfig; do
+		mkdir -p "$tmp/loops/$dir" && ln -s . "$tmp/loops/$dir/loop"
+	done
+	packs "$tmp/loops" include/linux/types.h
+}
+
+# All programs but strip, as where there is only LLVM
+no_strip() {
+	mkdir "$tmp/bin" && cp -rs /usr/bin/. /bin/. "$tmp/bin" 2> /dev/null
+	rm "$tmp/bin/strip"
+	PATH=$tmp/bin packs "$tmp/programs" scripts/mod/modpost &&
+		PATH=$tmp/bin "$top/scripts/pack_headers.sh" -b "$tmp/programs" \
+			-o "$tmp/packed" 2>&1 | grep -q "strip: not found" || return 1
+	fake my-strip "echo \"\$1\" > $tmp/stripped; exec strip \"\$@\""
+	HOSTSTRIP="$fake/my-strip --preserve-dates" packs "$tmp/programs" scripts/mod/modpost &&
+		[ "$(cat "$tmp/stripped")" = --preserve-dates ]
+}
+
+# The list that is handed over must be what is there.
+other_list() {
+	pack -b "$tree" -l | sed '/uapi/d' > "$tmp/short.list" &&
+		refuses "tree changed while packing" -b "$tree" -f "$tmp/short.list" &&
+		packs "$tree" Makefile && mv "$tmp/packed" "$tmp/packed.here" &&
+		pack -b "$tree" -l > "$tmp/full.list" &&
+		quiet pack -b "$tree" -f "$tmp/full.list" -o "$tmp/packed" &&
+		cmp "$tmp/packed" "$tmp/packed.here"
+}
+
 blanks_in_path() {
 	cp -r "$tree" "$tmp/a b  c"
 	packs "$tmp/a b  c" Makefile include/linux/types.h || return 1
@@ -198,7 +263,7 @@ secrets() {
 
 # Nor if somebody asks for them.
 secrets_by_name() {
-	for name in $secret_names ../tree/Makefile /etc/passwd; do
+	for name in $secret_names ../tree/Makefile /etc/passwd -delete 'a?b' 'a[b]'; do
 		KHEADERS_EXTRA="Makefile $name" refuses "$name: " -b "$tmp/secret" || return 1
 	done
 }
@@ -261,7 +326,6 @@ secret_names="certs/signing_key.pem certs/signing_key.x509 System.map vmlinux
 
 ktap_print_header
 build_strip_comments
-fake=$tmp/fake
 tree=$tmp/tree
 big=$tmp/big
 out=$tmp/out
@@ -271,11 +335,16 @@ make_objects "$tree"
 # so large that it does not fit the small disk even when it is compressed
 cp -r "$tree" "$big"
 head -c 60000 /dev/urandom | od -An -tx1 > "$big/Module.symvers"
-ktap_set_plan 39
+ktap_set_plan 46
 ktap_test_result "a single tree" packs "$tree" Makefile .config Module.symvers \
 	include/linux/types.h arch/x86/include/generated/asm/x.h scripts/mod/modpost
 ktap_test_result "two trees" two_trees
+ktap_test_result "a relative path to the source tree" relative_include
+ktap_test_result "a Makefile that includes others" other_includes
 ktap_test_result "blanks in the path" blanks_in_path
+ktap_test_result "trees of odd names" odd_trees
+ktap_test_result "a file vanishes while its directory is read" vanishing_file
+ktap_test_result "what is not packed is not read" nothing_else_read
 ktap_test_result "odd names" odd_names
 ktap_test_result "links become files" links
 ktap_test_result "a line break in a name" line_break_in_name
@@ -287,6 +356,7 @@ ktap_test_result "KHEADERS_EXTRA adds files" extra
 ktap_test_result "no paths of the build machine in the configuration" paths_hidden
 ktap_test_result "host programs are stripped" programs_stripped
 ktap_test_result "strip fails" strip_broken
+ktap_test_result "no strip, and another one" no_strip
 ktap_test_result "each tool fails" each_tool_broken
 ktap_test_result "each tool is killed" each_tool_killed
 ktap_test_result "each tool does nothing" each_tool_idle
@@ -294,12 +364,13 @@ ktap_test_result "output is half written" half_written
 ktap_test_result "the disk is full" disk_full
 ktap_test_result "interrupted" interrupted
 ktap_test_result "the tree changes meanwhile" changes_meanwhile
+ktap_test_result "a list that is handed over" other_list
 ktap_test_result "no tree" refuses "no such directory" -b "$tmp/none"
 ktap_test_result "no build tree" refuses "include/config/auto.conf" -b "$top"
 for file in include/linux/kconfig.h include/linux/types.h include/uapi \
 	    arch/x86/include/asm include/generated/autoconf.h \
 	    include/generated/utsrelease.h include/generated/uapi/linux/version.h \
-	    arch/x86/Makefile scripts/Makefile.build .config \
+	    arch/x86/Makefile scripts/Makefile.build \
 	    include/config/kernel.release scripts/basic/fixdep scripts/mod/modpost; do
 	ktap_test_result "no $file" missing "$file" "${file%/asm}"
 done
@@ -308,4 +379,5 @@ ktap_test_result "no Module.symvers, but CONFIG_MODVERSIONS" \
 	missing Module.symvers Module.symvers
 ktap_test_result "an unknown content" refuses "unknown content" -b "$tree" -c most
 ktap_test_result "an unknown option" fails_with "Usage" pack -x
+ktap_test_result "an argument too many" fails_with "unexpected argument" pack -b "$tree" -l x
 ktap_finished
