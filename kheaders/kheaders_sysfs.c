@@ -23,7 +23,7 @@
 extern const char kheaders_data[] __weak;
 extern const char kheaders_data_end[] __weak;
 
-/* What is protected takes a page of its own in a module, and nothing built in. */
+/* __ro_after_init costs a module a page; built in, it is free. */
 #ifdef MODULE
 #define __kheaders_ro
 #else
@@ -39,7 +39,7 @@ static const char *const kheaders_bounds[] = {
 	kheaders_data_end,
 };
 
-/* With the seed of the structures' layout inside it is for root alone. */
+/* Only root may read an archive that has the seed of the structures' layout. */
 #define KHEADERS_MODE (IS_ENABLED(CONFIG_KHEADERS_RANDSTRUCT_SEED) ? 0400 : 0444)
 
 #ifdef __BIN_ATTR_SIMPLE_RO
@@ -64,7 +64,7 @@ static struct bin_attribute kheaders_attr __kheaders_ro = {
 };
 #endif
 
-/* Look before: sysfs answers a taken name with a stack trace. */
+/* Check first: sysfs reports a duplicate name with a stack trace. */
 static bool __init kheaders_name_taken(void)
 {
 	struct kernfs_node *kn;
@@ -76,13 +76,24 @@ static bool __init kheaders_name_taken(void)
 
 static int __init kheaders_init(void)
 {
+	const char *data = READ_ONCE(kheaders_bounds[0]);
+	const char *end = READ_ONCE(kheaders_bounds[1]);
+
+	/*
+	 * Both are NULL in a module that was linked without the archive; sysfs does not
+	 * limit reads of an attribute whose size is 0.
+	 */
+	if (end <= data) {
+		pr_err("built without an archive; build and install the module again\n");
+		return -ENODATA;
+	}
 	if (kheaders_name_taken()) {
-		pr_err("/sys/kernel/%s: already there; is another kheaders loaded or built in?\n",
+		pr_err("/sys/kernel/%s: exists already; is another kheaders loaded or built in?\n",
 		       kheaders_attr.attr.name);
 		return -EEXIST;
 	}
-	kheaders_attr.private = (void *)READ_ONCE(kheaders_bounds[0]);
-	kheaders_attr.size = READ_ONCE(kheaders_bounds[1]) - READ_ONCE(kheaders_bounds[0]);
+	kheaders_attr.private = (void *)data;
+	kheaders_attr.size = end - data;
 	return sysfs_create_bin_file(kernel_kobj, &kheaders_attr);
 }
 

@@ -30,6 +30,31 @@ check_kept() {
 	ktap_test_result "$1" gives "$2" "$2"
 }
 
+# gcc has no objection to a header that -f stripped, and would have to the other.
+gcc_reads_fallthrough() {
+	cat > "$tmp/fall.h" <<- 'END'
+		#define STEP(x)	case 0: x++; /* Falls through. */ case 1: x++; /* FALLTHRU */ \
+			/* gone */ case 2: x++
+		int f(int x)
+		{
+			switch (x) { /* gone */
+			STEP(x);	// fall-through
+			case 3: x++; /* else fall through - as ever */
+
+			case 4: x++; break;
+			/*-fallthrough*/
+			}
+			return x;
+		}
+	END
+	"$STRIP_COMMENTS" -f < "$tmp/fall.h" > "$tmp/kept.h" &&
+		"$STRIP_COMMENTS" < "$tmp/fall.h" > "$tmp/all.h" || return 1
+	! grep -q gone "$tmp/kept.h" &&
+		quiet gcc -x c -S -o /dev/null -Werror=implicit-fallthrough=3 "$tmp/kept.h" &&
+		fails_with "fall through" gcc -x c -S -o /dev/null -Werror=implicit-fallthrough=3 \
+			"$tmp/all.h"
+}
+
 # In a list the name says what a file is.
 in_list() {
 	rm -rf "$tmp/list"
@@ -381,7 +406,7 @@ out_of_memory() {
 ktap_print_header
 build_strip_comments
 option=
-ktap_set_plan 79
+ktap_set_plan 83
 check "a comment is a blank" 'int/**/a;\n' 'int a;\n'
 check "runs of blanks shrink" 'int \t /* x */ \t a;\n' 'int a;\n'
 check "indentation is one blank" '\t\tint a;\n' ' int a;\n'
@@ -445,7 +470,12 @@ check "columns stay" '\tint  a; /* x */ int b;\t// y\n' ' int  a;         int b;
 check "columns behind lines" '/* a\n  b */ c /* d\n */ e \\\n/**/ f\n' '\n       c\\\n    e\\\n     f\n'
 check "columns in a directive" ' #  define /* x */ A\t1 /* y */ \n' ' #  define         A 1\n'
 check "columns with CR LF" '/* a\r\n */\tb  c\r\n' '\r\n    b  c\r\n'
+option=-f
+check "fallthrough comments stay" 'a; /* Fall-through */ case 1:\n' 'a; /* Fall-through */ case 1:\n'
+check "in line comments, too" 'a; // fallthru\n/* b */case 1:\n' 'a; // fallthru\n case 1:\n'
+check "others go" 'a; /* falling through, fall */ case 1: /* thr */\n' 'a; case 1:\n'
 option=
+ktap_test_result "gcc reads them" gcc_reads_fallthrough
 ktap_test_result "what is no raw string" not_raw
 ktap_test_result "what is a raw string" raw
 ktap_test_result "a slash at a line's end" slash_at_the_end
