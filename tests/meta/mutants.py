@@ -11,6 +11,7 @@ test can notice them.
 """
 
 import argparse
+import collections
 import ctypes
 import fnmatch
 import hashlib
@@ -117,6 +118,9 @@ def token_changes(lang, word, before, after, line):
             return	# standard input is open
         yield SWAPS[lang][word]
     elif re.fullmatch(r"\d+", word) and lang != "sh":
+        if before == "return":
+            yield "1" if word == "0" else "0"
+            return
         if before in ("<", ">=") and word == "0" or "<<" in (before, after) or \
                 before == "-" and word == "1" or \
                 before == "[" and re.match(r"\n\s*(static |const |struct )*[a-z_]+\d* \**\w+\[", line):
@@ -202,15 +206,33 @@ def compiles(lang, path):
     return b"syntax error" not in done.stderr if lang == "awk" else not done.returncode
 
 
+class Limit:
+    """How long a test may take: three times what it takes without a change."""
+
+    def __init__(self):
+        self.lock, self.seconds = threading.Lock(), None
+
+    def learn(self, where, test):
+        with self.lock:
+            if self.seconds is None:
+                copy_project(where)
+                began = time.time()
+                if turns_red(where, test, 1000, True):
+                    return False
+                self.seconds = 3 * (time.time() - began) + 10
+            return True
+
+
 class Worker(threading.Thread):
     """Takes mutants from a list, one at a time; each gets a copy of the project."""
 
     known = {}
+    limits = collections.defaultdict(Limit)
+    broken = None
 
-    def __init__(self, where, todo, results, tests, limits):
+    def __init__(self, where, todo, results, tests):
         super().__init__()
-        self.where, self.todo, self.results = where, todo, results
-        self.tests, self.limits = tests, limits
+        self.where, self.todo, self.results, self.tests = where, todo, results, tests
 
     def run(self):
         while self.todo:
@@ -225,6 +247,11 @@ class Worker(threading.Thread):
 
     def verdict(self, mutant):
         """The test that turned red, "" if none, None if the mutant is no program."""
+        for test in self.tests(mutant.path):
+            if not self.limits[test].learn(self.where, test):
+                Worker.broken = test
+                self.todo.clear()
+                return None
         copy_project(self.where)
         path = os.path.join(self.where, mutant.path)
         with open(path) as source:
@@ -234,7 +261,7 @@ class Worker(threading.Thread):
         if not compiles(language(mutant.path), path):
             return None
         for test in self.tests(mutant.path):
-            if turns_red(self.where, test, self.limits.get(test, 300)):
+            if turns_red(self.where, test, self.limits[test].seconds):
                 return test
         return ""
 
@@ -357,21 +384,15 @@ def main():
 
     Worker.known = explained()
     began = time.time()
-    limits = {}
     results = []
-    workers = [Worker(f"{args.work}/{i}", mutants, results, tests, limits)
-               for i in range(args.jobs)]
-    for test in sorted({t for m in mutants for t in tests(m.path)}):
-        started = time.time()
-        copy_project(workers[0].where)
-        if turns_red(workers[0].where, test, 1000, True):
-            print(f"Bail out! {test} is red without a change")
-            return 1
-        limits[test] = 3 * (time.time() - started) + 10
+    workers = [Worker(f"{args.work}/{i}", mutants, results, tests) for i in range(args.jobs)]
     for worker in workers:
         worker.start()
     for worker in workers:
         worker.join()
+    if Worker.broken:
+        print(f"Bail out! {Worker.broken} is red without a change")
+        return 1
     return report(results, total, time.time() - began)
 
 
