@@ -272,6 +272,8 @@ class Variant:
         self.links = {path for path, what in {**self.before, **self.after}.items()
                       if path.startswith("/lib/modules/") and what[0] == "link"}
         for number, kind, call, path in self.calls:
+            if kind == "read" and re.search(r"\.so|^/lib|^/usr/lib|^/proc|^/sys/dev", path):
+                continue	# what the loader of another program looks for
             if kind == "change":
                 self.points += [("-b", number, call, path), ("-a", number, call, path)]
             name = short(call) + ("+" if call.startswith("open") and kind == "change" else "")
