@@ -380,7 +380,7 @@ changes() {
 	( cd "$tmp/l" && eval "$1" )
 	kill -CONT "$pid"
 	wait $! && return 1
-	grep -q "a: changed while it was read" "$tmp/said" && return
+	grep -q "a: changed while being read" "$tmp/said" && return
 	show "$tmp/said"
 	return 1
 }
