@@ -76,6 +76,20 @@ module_turns_red() {
 		selftest_turns_red "$1" "$2"
 }
 
+# A packer that forgets what must be in the archive, whatever awk selects.
+each_awk_turns_red() {
+	for awk in mawk gawk original-awk "busybox awk"; do
+		AWK=$awk
+		export AWK
+		turns_red pack_faults.sh "no include/linux/kconfig.h" scripts/kheaders_select.awk \
+			's/if (!is_met(/if (0 \&\& !is_met(/' || {
+			ktap_print_msg "selected by $awk"
+			return 1
+		}
+	done
+	unset AWK
+}
+
 # archive_turns_red TEXT COMMAND: the same for a module whose archive COMMAND has changed; it
 # gets the archive as $1
 archive_turns_red() {
@@ -117,7 +131,7 @@ build_module "$tmp/build" || ktap_exit_fail_msg "kheaders.ko does not build"
 good=$tmp/good.tar.xz
 cp "$tmp/build/kheaders_data.tar.xz" "$good"
 plan=20
-! whole || plan=24
+! whole || plan=25
 ktap_set_plan "$plan"
 
 ktap_test_result "a guest that passes" verdict 0 '^fine$' 'echo fine'
@@ -161,6 +175,7 @@ if whole; then
 	ktap_test_result "a module that logs a line" \
 		module_turns_red "nothing in the kernel log" reload.sh \
 		's/^	kheaders_attr.private = .*/&\n	pr_info("hello\\n");/'
+	ktap_test_result "a packer that selects too little, by each awk" each_awk_turns_red
 	ktap_test_result "a packer that fails with status 0" turns_red pack_faults.sh "fails" \
 		scripts/pack_headers.sh 's/^	exit 1$/	exit 0/'
 fi
