@@ -145,8 +145,9 @@ programs_are_rebuilt() {
 	{ members obj must; members obj may; } | grep -E '^(scripts|tools)/.*/?[a-z_-]+$' |
 		grep -v -e '\.' -e sign-file > "$tmp/programs"
 	while read -r path; do
-		grep -q -w -F -e "$path" scripts/kheaders.mk || echo "$path"
-	done < "$tmp/programs" | none "not in kheaders-tools of scripts/kheaders.mk" &&
+		cat scripts/kheaders.mk scripts/kheaders_host* 2> /dev/null |
+			grep -q -w -F -e "$path" || echo "$path"
+	done < "$tmp/programs" | none "not among the host tools of scripts/kheaders.mk" &&
 		[ -s "$tmp/programs" ]
 }
 

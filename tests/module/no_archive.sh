@@ -22,17 +22,17 @@ grep -q "^kheaders " /proc/modules || echo "not loaded"
 dmesg | grep kheaders:'
 
 boot() {
-	"$top/vm/run" -k "$kernel" -s "$tmp/share" -t 400 "$try_it" > "$tmp/said" 2>&1
-	grep -q '^no file$' "$tmp/said" && grep -q '^not loaded$' "$tmp/said" &&
-		! grep -q '^status: 0$' "$tmp/said" && return
-	show "$tmp/said"
+	"$top/vm/run" -k "$kernel" -s "$tmp/share" -t 400 "$try_it" > "$tmp/output" 2>&1
+	grep -q '^no file$' "$tmp/output" && grep -q '^not loaded$' "$tmp/output" &&
+		! grep -q '^status: 0$' "$tmp/output" && return
+	show "$tmp/output"
 	return 1
 }
 
-says_why() {
-	[ "$(grep -c 'kheaders: built without an archive' "$tmp/said")" -eq 1 ] &&
-		grep -q 'No data available' "$tmp/said" && return
-	show "$tmp/said"
+logs_reason() {
+	[ "$(grep -c 'kheaders: built without an archive' "$tmp/output")" -eq 1 ] &&
+		grep -q 'No data available' "$tmp/output" && return
+	show "$tmp/output"
 	return 1
 }
 
@@ -41,5 +41,5 @@ need_kernel
 ktap_set_plan 3
 ktap_test_result "the module links without an archive" build_without_archive
 ktap_test_result "it does not load" boot
-ktap_test_result "it says why" says_why
+ktap_test_result "the log has the reason" logs_reason
 ktap_finished

@@ -54,7 +54,7 @@ with_arguments() {
 named_tools() {
 	for name in AWK TAR XZ; do
 		fails_in "" "$name=/nowhere/tool" || return 1
-		[ "$name" = AWK ] || grep -q -i "pack_headers: $name:" "$tmp/said" || return 1
+		[ "$name" = AWK ] || grep -q -i "pack_headers: $name:" "$tmp/output" || return 1
 	done
 }
 

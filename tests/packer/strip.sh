@@ -284,8 +284,8 @@ options() {
 		"$STRIP_COMMENTS" "$option" < /dev/null 2> /dev/null | grep -q '^Usage: ' || return 1
 	done
 	for option in -x --nonsense argument; do
-		"$STRIP_COMMENTS" "$option" < /dev/null > "$tmp/out" 2> "$tmp/said"
-		[ $? -eq 2 ] && [ ! -s "$tmp/out" ] && grep -q '^Usage: ' "$tmp/said" || return 1
+		"$STRIP_COMMENTS" "$option" < /dev/null > "$tmp/out" 2> "$tmp/output"
+		[ $? -eq 2 ] && [ ! -s "$tmp/out" ] && grep -q '^Usage: ' "$tmp/output" || return 1
 	done
 }
 
@@ -357,7 +357,7 @@ failing_children() {
 	for name in a b; do
 		rm -rf "$tmp/list"
 		( cd "$tmp/l" && traced openat:signal=KILL -P "$name" "$STRIP_COMMENTS" -d "$tmp/list" \
-			< list ) > "$tmp/said" 2>&1 && return 1
+			< list ) > "$tmp/output" 2>&1 && return 1
 	done
 	for n in 1 2; do
 		rm -rf "$tmp/list"
@@ -372,7 +372,7 @@ changes() {
 	rm -rf "$tmp/list"
 	: > "$tmp/trace"
 	printf 'a\ta.h\n' | ( cd "$tmp/l" && traced read:signal=STOP:when=1 -P "$tmp/l/a" \
-		"$STRIP_COMMENTS" -d "$tmp/list" ) > "$tmp/said" 2>&1 &
+		"$STRIP_COMMENTS" -d "$tmp/list" ) > "$tmp/output" 2>&1 &
 	until pid=$(awk '/stopped by SIGSTOP/ { print $1 }' "$tmp/trace") && [ -n "$pid" ]; do
 		kill -0 $! 2> /dev/null || break
 		sleep 0.02
@@ -380,8 +380,8 @@ changes() {
 	( cd "$tmp/l" && eval "$1" )
 	kill -CONT "$pid"
 	wait $! && return 1
-	grep -q "a: changed while being read" "$tmp/said" && return
-	show "$tmp/said"
+	grep -q "a: changed while being read" "$tmp/output" && return
+	show "$tmp/output"
 	return 1
 }
 
