@@ -66,9 +66,12 @@ makefile() {
 	cat > "$tmp/in" <<- 'END'
 		# SPDX-License-Identifier: X
 		# gone
+		defines := 1
+		# gone
 		a := \
 		# stays
 		define b
+		endefs
 		# stays
 		endef
 		override define e
