@@ -17,7 +17,8 @@
 #H                    pack only the archive
 #H   make series KSRC=DIR OUT=DIR
 #H                    write the patches that build it into the kernel whose source
-#H                    is KSRC, for "git am" or "patch -p1"
+#H                    is KSRC, for "git am" or "patch -p1";
+#H                    COVER=y adds a cover letter
 #H   make install     install the module for KDIR and the program; install-program
 #H                    installs only the program, uninstall removes both.  DESTDIR=,
 #H                    PREFIX= (/usr/local by default)
@@ -138,7 +139,7 @@ series:
 	@test -n "$(KSRC)" && test -n "$(OUT)" || { \
 		echo "make: series: needs KSRC=DIR, the source of a kernel, and OUT=DIR" >&2; \
 		exit 2; }
-	@patches/generate "$(KSRC)" "$(OUT)"
+	@patches/generate $(if $(COVER),-c) "$(KSRC)" "$(OUT)"
 
 .PHONY: bench
 bench:

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# Generate the patch series for a kernel tree: it applies by git am and patch, and trees that
-# it cannot fit are refused.
+# Generate the patch series for a kernel tree: it applies by git am and patch, contains only
+# what this tree needs, and trees that it cannot fit are refused.
 
 # shellcheck source=../lib/test.sh
 . "$(dirname "$0")/../lib/test.sh"
@@ -21,7 +21,7 @@ make_tree() {
 
 make_git_tree() {
 	make_tree && git -C "$tmp/tree" init -q && in_git add --all --force &&
-		in_git commit -q -m "Linux"
+		in_git commit -q -m "Linux" && in_git tag base
 }
 
 in_git() {
@@ -48,10 +48,60 @@ has_all_files() {
 	while read -r _ from to; do
 		[ -n "$from" ] || continue
 		case $from in
-		*/) quiet diff -r "$top/$from" "$tmp/tree/$to" || return 1 ;;
-		*) quiet cmp "$top/$from" "$tmp/tree/$to${from##*/}" || return 1 ;;
+		*/) find "$top/$from" -type f -printf '%P\n' ;;
+		*) echo "${from##*/}" ;;
+		esac > "$tmp/names"
+		case $from in
+		*/) ;;
+		*/*) from=${from%/*}/ ;;
+		*) from= ;;
 		esac
+		while read -r name; do
+			is_rendered "$top/$from$name" "$tmp/tree/$to$name" || return 1
+		done < "$tmp/names"
 	done < "$tmp/files"
+}
+
+# is_rendered FILE TO: it was copied, but for lines that were taken out
+is_rendered() {
+	diff "$1" "$2" > "$tmp/diff"
+	[ $? -le 1 ] && ! grep -q '^>' "$tmp/diff" &&
+		[ "$(stat -c %a "$1")" = "$(stat -c %a "$2")" ] && return
+	ktap_print_msg "$2 is not made from $1"
+	show "$tmp/diff"
+	return 1
+}
+
+# What is not for this tree is not in it.
+fits_the_tree() {
+	files=$tmp/tree/kernel/kheaders
+	grep -q __BIN_ATTR_SIMPLE_RO "$kernel/source/include/linux/sysfs.h"
+	has_helper=$?
+	grep -q "BIN_ATTR_SIMPLE_RO(" "$files/kheaders_sysfs.c"
+	[ $? -eq "$has_helper" ] && ! grep -q kheaders_read "$files/kheaders_sysfs.c" ||
+		[ "$has_helper" -ne 0 ] || return 1
+	[ "$(grep -c KBUILD_EXTMOD "$files/Kbuild")" -eq 1 ] &&
+		! grep -r -n -e '^#ifn\{0,1\}def K' -e KHEADERS_OUT_OF_TREE "$files" \
+			"$tmp/tree/scripts/pack_headers.sh" &&
+		! awk 'length > 100 { print FILENAME ":" FNR ": " $0; long = 1 } END { exit !long }' \
+			"$files"/* "$tmp/tree/scripts"/*kheaders*
+}
+
+# M: and F: as a maintainer would want them, and every new file is looked after.
+maintained() {
+	sed -n '/^KERNEL HEADERS ARCHIVE/,/^$/p' "$tmp/tree/MAINTAINERS" > "$tmp/entry"
+	grep -q -x "M:	$(git -C "$top" config user.name) <$(
+		git -C "$top" config user.email)>" "$tmp/entry" || return 1
+	sed -n 's/^F:	//p' "$tmp/entry" > "$tmp/maintained"
+	sort -c "$tmp/maintained" || return 1
+	git -C "$tmp/tree" diff --name-only --diff-filter=A base HEAD > "$tmp/new"
+	while read -r file; do
+		grep -q -x -F -e "$file" -e "${file%"${file##*/}"}" "$tmp/maintained" && continue
+		case $file in tools/testing/selftests/kheaders/*) continue ;; esac
+		ktap_print_msg "$file: not in MAINTAINERS"
+		return 1
+	done < "$tmp/new"
+	[ -s "$tmp/new" ]
 }
 
 signed_off() {
@@ -68,8 +118,8 @@ same_again() {
 # CONTRIBUTING explains the ignored types.
 checkpatch() {
 	ignore=$(sed -n 's/^checkpatch-ignore: //p' "$top/CONTRIBUTING")
-	( cd "$kernel/source" && quiet perl scripts/checkpatch.pl --no-summary --terse \
-		--ignore "$ignore" "$tmp"/series/*.patch )
+	( cd "$kernel/source" && quiet perl scripts/checkpatch.pl --no-summary --terse --strict \
+		--show-types --ignore "$ignore" "$tmp"/series/*.patch )
 }
 
 refused() {
@@ -77,22 +127,32 @@ refused() {
 		[ ! -e "$tmp/out" ]
 }
 
-set_version() {
-	sed -i -e "s/^VERSION = .*/VERSION = $1/" -e "s/^PATCHLEVEL = .*/PATCHLEVEL = $2/" \
-		"$tmp/tree/Makefile"
-}
-
-unsupported() {
-	make_tree && set_version 4 19 &&
-		refused "Linux 4.19 is not supported; there are patches for 5.10 6.1 6.12 7.x"
+# change FILE SED-COMMAND: in a new copy of the tree, which must change by it
+change() {
+	make_tree && cp "$tmp/tree/$1" "$tmp/before" && sed -i "$2" "$tmp/tree/$1" &&
+		! cmp -s "$tmp/before" "$tmp/tree/$1"
 }
 
 no_kernel() {
 	rm -rf "$tmp/tree" && mkdir "$tmp/tree" && refused "not the source of a kernel"
 }
 
+# The message says how the series is taken out again, and that works.
 patched() {
-	by_patch && refused "already there; is the tree patched?"
+	by_patch && refused "has a kheaders series already; take it out first" || return 1
+	for file in $(printf '%s\n' "$tmp"/series/*.patch | sort -r); do
+		quiet patch -R -p1 -F0 -d "$tmp/tree" < "$file" || return 1
+	done
+	generate "$tmp/tree" "$tmp/out" && quiet diff -r "$tmp/series" "$tmp/out"
+	rc=$?
+	rm -rf "$tmp/out"
+	return "$rc"
+}
+
+# An older series, whose files had other names.
+half_patched() {
+	change init/Kconfig '/^config IKHEADERS/i config KHEADERS_SYSFS\n\tbool\n' &&
+		refused "init/Kconfig: this tree has a kheaders series already"
 }
 
 dirty() {
@@ -100,9 +160,46 @@ dirty() {
 		refused "has changes that are not committed"
 }
 
-changed() {
-	make_tree && sed -i 's/LOG_BUF_SHIFT/LOG_BUFFER_SHIFT/' "$tmp/tree/init/Kconfig" &&
-		refused "0004.diff does not fit; is the tree as released?"
+# A hook whose place is not there, is there twice, or is where it has no effect.
+no_place() {
+	change init/Kconfig 's/^config IKHEADERS/config IKHEADERZ/' &&
+		refused 'init/Kconfig: hook "options" has no place where all of this is true:' &&
+		grep -q 'entry ^config IKHEADERS' "$tmp/said" && grep -q 'patches/hooks' "$tmp/said"
+}
+
+two_places() {
+	change kernel/Makefile '/(CONFIG_IKHEADERS)/{p;p}' &&
+		refused 'kernel/Makefile: hook "directory" has two places, behind lines'
+}
+
+wrong_place() {
+	change kernel/Makefile '/(CONFIG_IKHEADERS)/{s/^/ifdef CONFIG_VENDOR\n/;s/$/\nendif/}' &&
+		refused 'kernel/Makefile: hook "directory" has no place'
+}
+
+# How this tree links is not known.
+other_mechanism() {
+	file=scripts/Makefile.modpost
+	[ -e "$kernel/source/scripts/Makefile.vmlinux" ] && file=scripts/Makefile.vmlinux
+	change "$file" 's/vmlinux\.symvers/vmlinux.sums/; s/link-vmlinux\.sh/link-image.sh/' &&
+		refused 'of the hooks "vmlinux" are for this tree'
+}
+
+incomplete() {
+	make_tree && rm "$tmp/tree/scripts/Makefile.modfinal" &&
+		refused "Makefile.modfinal: not found; is this the complete source?"
+}
+
+# The cover letter has figures, and the commit that the series is for.
+covered() {
+	make_git_tree && quiet make -s -C "$top" series KSRC="$tmp/tree" OUT="$tmp/out" COVER=y &&
+		grep -q '^Subject: \[PATCH 0/6\] kheaders: ' "$tmp"/out/0000-cover-letter.patch &&
+		grep -q -x "base-commit: $(in_git rev-parse HEAD)" "$tmp"/out/0000-*.patch &&
+		grep -q " $(awk -F '\t' '$2 == "full" { print $3; exit }' "$top/bench/results.tsv") bytes" \
+			"$tmp"/out/0000-*.patch && ! grep '@' "$tmp"/out/0000-*.patch | grep -v '<.*@.*>$'
+	rc=$?
+	rm -rf "$tmp/out"
+	return "$rc"
 }
 
 anonymous() {
@@ -122,19 +219,30 @@ full_directory() {
 
 ktap_print_header
 need_kernel_source
-touched=$(sed -n 's,^--- a/,,p' "$top/patches/${series}"/*.diff | sort -u)
-ktap_set_plan 14
+# what hooks change, and what says how the tree works
+touched="$(sed -n -e 's/^hook [a-z]* [0-9]* //p' -e 's/^\(when\|unless\) \([^ ]*\) .*/\2/p' \
+	"$top/patches/hooks" | sort -u | while read -r file; do
+		[ ! -e "$kernel/source/$file" ] || echo "$file"
+	done) include/linux/sysfs.h"
+ktap_set_plan 21
 ktap_test_result "Linux $series: the series is generated" generate "$kernel/source" "$tmp/series"
 ktap_test_result "git am applies it" by_am
+ktap_test_result "MAINTAINERS lists each new file" maintained
 ktap_test_result "patch -p1 applies it without fuzz" by_patch
+ktap_test_result "it has no code that this tree does not need" fits_the_tree
 ktap_test_result "it is signed off" signed_off
 ktap_test_result "generated again it is the same" same_again
 ktap_test_result "checkpatch does not complain" checkpatch
-ktap_test_result "an unsupported kernel is refused" unsupported
+ktap_test_result "a tree that links in another way is refused" other_mechanism
 ktap_test_result "a directory without a kernel is refused" no_kernel
-ktap_test_result "a patched tree is refused" patched
+ktap_test_result "an incomplete tree is refused" incomplete
+ktap_test_result "a patched tree is refused until the series is taken out" patched
+ktap_test_result "a tree with a part of an older series is refused" half_patched
 ktap_test_result "a dirty tree is refused" dirty
-ktap_test_result "a tree that was changed is refused" changed
+ktap_test_result "a hook without a place is refused" no_place
+ktap_test_result "a hook with two places is refused" two_places
+ktap_test_result "a hook inside a conditional is refused" wrong_place
+ktap_test_result "a cover letter has figures and the base commit" covered
 ktap_test_result "a name to sign off with is required" anonymous
 ktap_test_result "KSRC must be given" unasked
 ktap_test_result "patches already in OUT are refused" full_directory
