@@ -50,8 +50,11 @@ SH_TOKEN = re.compile(r"""
 AWK_TOKEN = re.compile(r"""
     \#[^\n]* | "(?:\\.|[^"\\])*" | (?<=[(,~!&|{;\s])/(?:\\.|\[[^\]]*\]|[^/\\\n])+/ |
     [A-Za-z_]\w* | \d+ | \+\+|--|<=|>=|==|!=|&&|\|\||[-+*/%]=|!~|\S""", re.X | re.S)
-# names of descriptors, and calls whose absence ends with the process
-DESCRIPTOR = re.compile(r"(^|_)(fd|tree|parent|lock|mount|dir|null|from)$")
+# a line up to the size of an array that it declares; names of descriptors; and calls whose
+# absence ends with the process
+SIZE = re.compile(r"\n\s*(static |const |struct |unsigned )*[a-z_]\w* \**\w+(\[[^\]]*\])?"
+                  r"\[[^\]]*$")
+DESCRIPTOR = re.compile(r"(^|_)(fd|tree|parent|lock|mount|dir|null|from|sub|next|at)$")
 RELEASES = {"free", "close", "closedir", "fclose", "munmap", "archive_read_free", "lzma_end"}
 TOKENS = {"c": C_TOKEN, "sh": SH_TOKEN, "awk": AWK_TOKEN}
 
@@ -108,6 +111,10 @@ def token_changes(lang, word, before, after, line):
     if word in SWAPS[lang]:
         if lang != "sh" and word in "+-&" and not re.match(r"[\w)\]]", before or "("):
             return	# a sign, or an address
+        if lang == "c" and re.match("O_[A-Z]+$", before) and word == "|":
+            return	# of open(), most of which only attacks need
+        if SIZE.match(line):
+            return
         if lang == "c" and word in "&|<>-+" and before in ("sizeof", "case", "return"):
             return
         if lang == "sh" and word not in ("&&", "||") and not in_test(line):
@@ -123,7 +130,7 @@ def token_changes(lang, word, before, after, line):
             return
         if before in ("<", ">=") and word == "0" or "<<" in (before, after) or \
                 before == "-" and word == "1" or \
-                before == "[" and re.match(r"\n\s*(static |const |struct )*[a-z_]+\d* \**\w+\[", line):
+                SIZE.match(line):
             return	# a descriptor, a size of a buffer, a failure
         yield str(int(word) + 1)
     elif re.fullmatch(r"\d+", word) and before in ("exit", "return", "-eq", "-gt", "-lt", "-ge"):

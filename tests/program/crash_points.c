@@ -194,14 +194,16 @@ static bool changes(const struct call *c, const uint64_t *args)
 	return !c->read_only && flags & (O_CREAT | O_TRUNC | (O_TMPFILE & ~O_DIRECTORY));
 }
 
-static void kill_all(void)
+/* @at: the one that has stopped, the command or a child of it */
+static void kill_all(pid_t at)
 {
 	int status;
 	pid_t pid;
 
 	run.killed = true;
 	kill(run.child, SIGKILL);
-	/* its children too: all that we trace and that still stops */
+	kill(at, SIGKILL);
+	/* the others when they stop next */
 	while ((pid = waitpid(-1, &status, __WALL)) > 0) {
 		if (WIFSTOPPED(status))
 			kill(pid, SIGKILL);
@@ -261,7 +263,7 @@ static int at_call(pid_t pid)
 		return PTRACE_CONT;
 	run.reached = true;
 	if (run.when == 'b')
-		kill_all();
+		kill_all(pid);
 	else if (run.when == 'e')
 		skip_call(pid, run.error);
 	else
@@ -278,7 +280,7 @@ static void at_end_of_call(pid_t pid)
 				sizeof(uts.release) };
 
 	if (pid == run.victim) {
-		kill_all();
+		kill_all(pid);
 		return;
 	}
 	strncpy(uts.release, run.release, sizeof(uts.release) - 1);
