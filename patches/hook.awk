@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0
 #
-# Add to a kernel's own files what patches/hooks says.
+# Change a kernel's own files as patches/hooks describes.
 #
 # awk -f hook.awk -v ksrc=DIR -v patch=N [-v out=DIR] [-v files=NAMES -v maintainer=TEXT] hooks
 #
 # Without "out", print the names of the files that patches up to N change.  With it, write
 # them, as they are after patch N, to DIR, which has their directories.  "files" is what
-# @FILES@ stands for, a list of names, and "maintainer" the same for @MAINTAINER@.
+# @FILES@ means, a list of names; "maintainer" replaces @MAINTAINER@.
 #
 # Exit status: 0 done, 1 a hook has no place or more than one; then nothing is written.
 
@@ -243,7 +243,7 @@ function place(h, file, g, found)
 	return found
 }
 
-# Which of the hooks of one name is for this tree, and where?
+# Which of the hooks of one name matches this tree, and where?
 function choose(wanted, h, n, chosen)
 {
 	for (h = 1; h <= hooks; h++)
@@ -257,7 +257,7 @@ function choose(wanted, h, n, chosen)
 		is_chosen[chosen] = 1
 		is_changed[file_of[chosen]] = 1
 	} else
-		fail(ksrc ": " n + 0 " of the hooks \"" wanted "\" are for this tree; " \
+		fail(ksrc ": " n + 0 " of the hooks \"" wanted "\" match this tree; " \
 			"describe in patches/hooks how it does that")
 }
 

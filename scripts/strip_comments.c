@@ -8,14 +8,14 @@
  * messages therefore match the unstripped source but for columns, and so do object
  * files.  Columns match if asked for, as UBSAN puts them into data.
  *
- * A comment becomes the blank it stands for.  Line breaks inside it stay; they
+ * A comment becomes the blank that it is to a compiler.  Line breaks inside it stay; they
  * are continued with a backslash where more of the same logical line follows,
  * since a comment joins the lines it spans.  Runs of blanks become one blank
  * (with columns as many as there were bytes) and blanks at a line's end go.
- * These stay as they are: comments that hold "SPDX" (and those that tell gcc that a case
- * falls through, if asked for), literals, #error and
- * #warning lines, and, from an unmatched quote on, the rest of its line, which is
- * how gcc and clang read it too (assembly parts have such quotes).
+ * These stay as they are: comments that hold "SPDX" (with -f those, too, by which gcc knows
+ * that a case runs into the next), literals, #error and #warning lines, and, from an
+ * unmatched quote on, the rest of its line, which is how gcc and clang read it too
+ * (assembly parts have such quotes).
  *
  * A file is copied whole where that is not safe: one that ends in a checksum of
  * itself (include/linux/atomic/), mixed line ends, NUL bytes, raw strings, an
@@ -296,7 +296,7 @@ static const char *comment_end(const struct strip *s, const char *p)
 	return NULL;
 }
 
-/* Would gcc's -Wimplicit-fallthrough accept the comment from @p to @end, or nearly? */
+/* Does gcc read the comment from @p to @end as a case that runs into the next, or nearly? */
 static bool is_fallthrough(const char *p, const char *end)
 {
 	size_t i;

@@ -137,7 +137,7 @@ no_kernel() {
 	rm -rf "$tmp/tree" && mkdir "$tmp/tree" && refused "not the source of a kernel"
 }
 
-# The message says how the series is taken out again, and that works.
+# The message tells how to take the series out again, and that works.
 patched() {
 	by_patch && refused "has a kheaders series already; take it out first" || return 1
 	for file in $(printf '%s\n' "$tmp"/series/*.patch | sort -r); do
@@ -160,11 +160,11 @@ dirty() {
 		refused "has changes that are not committed"
 }
 
-# A hook whose place is not there, is there twice, or is where it has no effect.
+# A hook whose place does not exist, exists twice, or is where it has no effect.
 no_place() {
 	change init/Kconfig 's/^config IKHEADERS/config IKHEADERZ/' &&
 		refused 'init/Kconfig: hook "options" has no place where all of this is true:' &&
-		grep -q 'entry ^config IKHEADERS' "$tmp/said" && grep -q 'patches/hooks' "$tmp/said"
+		grep -q 'entry ^config IKHEADERS' "$tmp/output" && grep -q 'patches/hooks' "$tmp/output"
 }
 
 two_places() {
@@ -182,7 +182,7 @@ other_mechanism() {
 	file=scripts/Makefile.modpost
 	[ -e "$kernel/source/scripts/Makefile.vmlinux" ] && file=scripts/Makefile.vmlinux
 	change "$file" 's/vmlinux\.symvers/vmlinux.sums/; s/link-vmlinux\.sh/link-image.sh/' &&
-		refused 'of the hooks "vmlinux" are for this tree'
+		refused 'of the hooks "vmlinux" match this tree'
 }
 
 incomplete() {
@@ -190,7 +190,7 @@ incomplete() {
 		refused "Makefile.modfinal: not found; is this the complete source?"
 }
 
-# The cover letter has figures, and the commit that the series is for.
+# The cover letter has figures, and the commit that the series applies to.
 covered() {
 	make_git_tree && quiet make -s -C "$top" series KSRC="$tmp/tree" OUT="$tmp/out" COVER=y &&
 		grep -q '^Subject: \[PATCH 0/6\] kheaders: ' "$tmp"/out/0000-cover-letter.patch &&
@@ -219,7 +219,7 @@ full_directory() {
 
 ktap_print_header
 need_kernel_source
-# what hooks change, and what says how the tree works
+# what hooks change, and what tells how the tree works
 touched="$(sed -n -e 's/^hook [a-z]* [0-9]* //p' -e 's/^\(when\|unless\) \([^ ]*\) .*/\2/p' \
 	"$top/patches/hooks" | sort -u | while read -r file; do
 		[ ! -e "$kernel/source/$file" ] || echo "$file"
