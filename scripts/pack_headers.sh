@@ -220,8 +220,8 @@ copy_files() {
 		-d "$tmp/tree" < "$tmp/copy"
 	clean_config
 	# only rustc reads what is in it, 41 kB when packed
-	[ ! -e "$tmp/tree/include/generated/rustc_cfg" ] ||
-		: > "$tmp/tree/include/generated/rustc_cfg"
+	rustc_cfg=$tmp/tree/include/generated/rustc_cfg
+	[ ! -e "$rustc_cfg" ] || : > "$rustc_cfg"
 	[ "$content" != full ] || strip_programs
 	# each file must be named as free of keys: a grep that fails names none
 	grep -r -L -I -e 'PRIVATE KEY-\{5\}' "$tmp/tree" > "$tmp/free" || true
@@ -253,8 +253,9 @@ machine() {
 	[ "${1-}${2-}${3-}${4-}" != 7f454c46 ] || echo "${19}${20}"
 }
 
-# Strip the host programs that run here: objtool is four times as large with its debug
-# information, which also names directories of the build machine.
+# Strip the host programs that run here.  Three quarters of objtool is debug information,
+# which also names directories of the build machine, a tenth of resolve_btfids tables
+# for unwinding the stack, which no C program does.
 strip_programs() {
 	strip=${HOSTSTRIP:-strip}
 	if ! command -v "${strip%% *}" > /dev/null; then
@@ -262,14 +263,14 @@ strip_programs() {
 		return
 	fi
 	ours=$(machine /proc/self/exe)
-	set -- "$tmp/tree/scripts"
-	[ ! -d "$tmp/tree/tools" ] || set -- "$@" "$tmp/tree/tools"
-	find "$@" -type f \( -perm -100 -o -name '*.so' \) > "$tmp/programs" ||
+	find "$tmp/tree" -type f \( -perm -100 -o -name '*.so' \) > "$tmp/programs" ||
 		die find "failed"
 	while read -r file; do
 		theirs=$(machine "$file")
-		[ -z "$theirs" ] || [ "$theirs" != "$ours" ] ||
-			step strip tool "$strip" --strip-unneeded "$file"
+		[ "$theirs" = "$ours" ] || continue
+		tables='--remove-section=.eh_frame --remove-section=.eh_frame_hdr'
+		[ "${file%.so}" = "$file" ] || tables=''
+		step strip tool "$strip --strip-unneeded $tables" "$file"
 	done < "$tmp/programs"
 }
 
@@ -300,7 +301,6 @@ write_archive() {
 		--block-size="$size" --block-list="$(cat "$tmp/cut"),0" \
 		--lzma2=preset=9e,depth="$depth",dict=8MiB,lc=4,pb=0 "$tmp/tar" > "$tmp/tar.xz"
 	[ -s "$tmp/tar.xz" ] || die xz "wrote nothing"
-	rm -f "$tmp/tar"
 }
 
 while getopts a:b:c:f:hklm:o:s: option; do

@@ -83,6 +83,8 @@ struct strip {
 	bool spliced, blank, adjacent, after;
 };
 
+#define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
+
 static bool is_blank(char c)
 {
 	return c == ' ' || c == '\t' || c == '\v' || c == '\f';
@@ -92,6 +94,14 @@ static bool is_ident(char c)
 {
 	return c == '_' || (c >= '0' && c <= '9') ||
 	       (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+/* Does the text from @p to @end start with @word, in capitals or not? */
+static bool starts_with(const char *p, const char *end, const char *word)
+{
+	size_t n = strlen(word);
+
+	return (size_t)(end - p) >= n && !strncasecmp(p, word, n);
 }
 
 /* Length of the line end at @p, 0 if there is none. */
@@ -296,19 +306,31 @@ static const char *comment_end(const struct strip *s, const char *p)
 	return NULL;
 }
 
-/* Does gcc read the comment from @p to @end as a case that runs into the next, or nearly? */
+/*
+ * Does gcc read the comment from @p to @end as a case that runs into the next?  Some pass
+ * that it would not.
+ */
 static bool is_fallthrough(const char *p, const char *end)
 {
-	size_t i;
+	static const char *const before[] = { "intentionally", "intentional", "else", "lint" };
+	size_t i = 0;
 
-	for (; p + strlen("fallthr") <= end; p++) {
-		/* nothing, "-", " " or "s " between the two halves */
-		for (i = 4; i <= 6 && p + i + 3 <= end; i++) {
-			if (!strncasecmp(p, "fall", 4) && !strncasecmp(p + i, "thr", 3))
-				return true;
+	while (i < ARRAY_SIZE(before)) {
+		while (p < end && !is_ident(*p))
+			p++;
+		for (i = 0; i < ARRAY_SIZE(before); i++) {
+			if (starts_with(p, end, before[i])) {
+				p += strlen(before[i]);
+				break;
+			}
 		}
 	}
-	return false;
+	if (!starts_with(p, end, "fall"))
+		return false;
+	p += strlen("fall");
+	p += p < end && (*p == 's' || *p == 'S');
+	p += p < end && (*p == ' ' || *p == '-');
+	return starts_with(p, end, "thr");
 }
 
 static bool strip_comment(struct strip *s)

@@ -83,12 +83,30 @@ reader_of_files() {
 
 # What is no header and no makefile is as it was, auto.conf but for its order.
 others_unchanged() {
-	for name in .config Module.symvers include/config/kernel.release \
-		    scripts/mod/modpost tools/objtool/objtool scripts/depmod.sh; do
+	for name in .config Module.symvers include/config/kernel.release scripts/depmod.sh; do
 		cmp "$kernel/kdir/$name" "$tmp/tree/$name" || return 1
 	done
 	sort "$kernel/kdir/include/config/auto.conf" > "$tmp/auto.conf"
 	sort "$tmp/tree/include/config/auto.conf" | cmp - "$tmp/auto.conf"
+}
+
+# Without symbols and tables for unwinding they have the same code and data.
+programs_run() {
+	for name in scripts/basic/fixdep scripts/mod/modpost tools/objtool/objtool \
+		    scripts/genksyms/genksyms; do
+		for section in .text .rodata .data; do
+			for tree in "$kernel/kdir" "$tmp/tree"; do
+				objcopy -O binary --only-section="$section" "$tree/$name" \
+					"$tmp/section${tree##*/}" || return 1
+			done
+			cmp "$tmp/sectionkdir" "$tmp/sectiontree" || return 1
+		done
+		"$kernel/kdir/$name" --no-such-option > "$tmp/said.package" 2>&1
+		rc=$?
+		"$tmp/tree/$name" --no-such-option > "$tmp/said.tree" 2>&1
+		[ $? -eq "$rc" ] || return 1
+	done
+	! readelf -SW "$tmp/tree/tools/objtool/objtool" | grep -e '\.eh_frame ' -e '\.debug_'
 }
 
 # What gcc says of a macro that is there already, and where.
@@ -187,7 +205,7 @@ need_kernel
 build_strip_comments
 source=$(realpath "$kernel"/root/usr/src/linux-headers-*-common)
 full=$tmp/full.tar.xz
-ktap_set_plan 14
+ktap_set_plan 15
 ktap_test_result "full content is packed" pack -o "$full"
 ktap_test_result "headers content is packed" pack -c headers -o "$tmp/headers.tar.xz"
 ktap_print_msg "bytes: full $(wc -c < "$full"), headers $(wc -c < "$tmp/headers.tar.xz")"
@@ -198,6 +216,7 @@ ktap_test_result "format of xz" xz_format
 ktap_test_result "format of tar" tar_format
 ktap_test_result "readers of plain files get the tree" reader_of_files
 ktap_test_result "build files are as they were" others_unchanged
+ktap_test_result "host programs run as they did" programs_run
 ktap_test_result "messages name the right lines" lines_in_messages
 ktap_test_result "no path of the build machine" no_paths
 ktap_test_result "makefiles mean what they meant" makefiles_mean_the_same

@@ -476,7 +476,7 @@ check "columns with CR LF" '/* a\r\n */\tb  c\r\n' '\r\n    b  c\r\n'
 option=-f
 check "fallthrough comments stay" 'a; /* Fall-through */ case 1:\n' 'a; /* Fall-through */ case 1:\n'
 check "in line comments, too" 'a; // fallthru\n/* b */case 1:\n' 'a; // fallthru\n case 1:\n'
-check "others go" 'a; /* falling through, fall */ case 1: /* thr */\n' 'a; case 1:\n'
+check "others go" 'a; /* may fall through */ case 1: /* falling thr */\n' 'a; case 1:\n'
 option=
 ktap_test_result "gcc reads them" gcc_reads_fallthrough
 ktap_test_result "what is no raw string" not_raw
