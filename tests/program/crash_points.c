@@ -152,10 +152,9 @@ static void run_child(char **argv)
 static void read_string(pid_t pid, uint64_t address, char *to, size_t size)
 {
 	struct iovec local = { to, size - 1 }, remote = { (void *)address, size - 1 };
-	ssize_t n;
 
 	/* not across the end of what is mapped */
-	while (remote.iov_len && (n = process_vm_readv(pid, &local, 1, &remote, 1, 0)) < 0)
+	while (remote.iov_len && process_vm_readv(pid, &local, 1, &remote, 1, 0) < 0)
 		remote.iov_len /= 2;
 	to[remote.iov_len] = '\0';
 }
@@ -337,7 +336,8 @@ static int trace(char **argv)
 
 int main(int argc, char **argv)
 {
-	char root[PATH_MAX], *end;
+	static char root[PATH_MAX];
+	char *end;
 	int c;
 
 	while ((c = getopt(argc, argv, "+l:b:a:e:r:")) != -1) {
