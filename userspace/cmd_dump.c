@@ -1,323 +1,219 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * kheaders dump: find the archive in an image by the markers around it (see
- * kheaders/kheaders_data.S), without booting it.  The image may be compressed, whole (a
- * module, Image.gz) or in the middle (bzImage and others, behind code that unpacks it).
- */
-#define _GNU_SOURCE	/* memmem() */
-#include <archive.h>
-#include <archive_entry.h>
+/* kheaders dump: take the archive out of an image of a kernel, without booting it. */
+#define _GNU_SOURCE	/* mkostemp(), SEEK_DATA */
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
-#include <lzma.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <zstd.h>
 
 #include "kheaders.h"
 
-#define MARK_SIZE 8
-static const char mark_start[MARK_SIZE] = "IKHD_ST";
-static const char mark_end[MARK_SIZE] = "IKHD_ED";
-
-#define DECODER_MEMORY (256ULL << 20)
-
-static const char help_dump[] =
-	"Usage: kheaders dump IMAGE [-o FILE]\n"
-	"\n"
-	"Take kheaders.tar.xz out of IMAGE: a vmlinux, bzImage, Image, Image.gz or another\n"
-	"image of a kernel, or a kheaders.ko, compressed or not, of any architecture.\n"
-	"\n"
-	"  -o, --output FILE  where the archive goes, in place of standard output\n"
-	"  -h, --help         print this text\n"
-	"\n"
-	"Exit status: 0 done, 1 failed, 2 misuse, 3 there is no archive in IMAGE.\n";
-
-/* Compressed data begins with one of these: scripts/extract-vmlinux looks for them. */
-static const struct magic {
-	const char *bytes;
-	size_t len;
+/*
+ * @mapped: @data is a mapping, not a buffer
+ * @mode: who may read it may read what is taken out of it
+ */
+struct image {
 	const char *name;
-} magics[] = {
-	{ "\x1f\x8b\x08", 3, "gzip" },
-	{ "\xfd" "7zXZ\0", 6, "xz" },
-	{ "\x28\xb5\x2f\xfd", 4, "zstd" },
-	{ "\x02\x21\x4c\x18", 4, "lz4" },
-	{ "BZh", 3, "bzip2" },
-	{ "\x5d\0\0", 3, "lzma" },
-	{ "\x89\x4c\x5a\x4f\0\x0d\x0a\x1a\x0a", 9, "lzo" },
+	int fd;
+	unsigned char *data;
+	size_t size;
+	bool mapped;
+	mode_t mode;
 };
 
-#define MAGICS (sizeof(magics) / sizeof(magics[0]))
-
-/* Length of the xz stream at @p, of which there are @size bytes at most; 0 if it is none. */
-static size_t xz_length(const unsigned char *p, size_t size)
+/* What cannot be mapped, a pipe. */
+static int read_image(struct image *i)
 {
-	lzma_stream xz = LZMA_STREAM_INIT;
-	static unsigned char out[65536];
-	lzma_ret ret = lzma_stream_decoder(&xz, DECODER_MEMORY, 0);
+	size_t room = 0;
+	unsigned char *more;
+	ssize_t n = 1;
 
-	xz.next_in = p;
-	xz.avail_in = size;
-	while (ret == LZMA_OK) {
-		xz.next_out = out;
-		xz.avail_out = sizeof(out);
-		ret = lzma_code(&xz, LZMA_RUN);
+	while (n) {
+		if (i->size == room) {
+			room = room ? 2 * room : 1 << 20;
+			more = room > LARGEST_IMAGE ? NULL : realloc(i->data, room);
+			if (!more)
+				return fail(i->name, "larger than any image of a kernel");
+			i->data = more;
+		}
+		n = read(i->fd, i->data + i->size, room - i->size);
+		if (n < 0 && errno == EINTR && !interrupted)
+			continue;
+		if (n < 0)
+			return fail_errno(i->name, NULL);
+		i->size += n;
 	}
-	lzma_end(&xz);
-	return ret == LZMA_STREAM_END ? xz.total_in : 0;
+	return 0;
 }
 
-/*
- * Find the archive in the @size bytes at @data.  The marks alone may be there by
- * chance, as in this program: a whole xz stream must be between them.
- */
-static const unsigned char *find_archive(const unsigned char *data, size_t size, size_t *len)
+static int map_image(struct image *i)
 {
-	const unsigned char *p = data, *end = data + size, *next;
+	off_t size = lseek(i->fd, 0, SEEK_END);
+	void *data = MAP_FAILED;
 
-	while ((p = memmem(p, end - p, mark_start, MARK_SIZE))) {
-		p += MARK_SIZE;
-		*len = xz_length(p, end - p);
-		next = p + *len;
-		if (*len && (size_t)(end - next) >= MARK_SIZE &&
-		    !memcmp(next, mark_end, MARK_SIZE))
-			return p;
+	if (size > 0 && (uintmax_t)size <= SIZE_MAX)
+		data = mmap(NULL, size, PROT_READ, MAP_PRIVATE, i->fd, 0);
+	else if (size > 0)
+		errno = EFBIG;
+	if (!size)
+		return fail(i->name, "empty");
+	if (data == MAP_FAILED)
+		return fail_errno(i->name, NULL);
+	i->data = data;
+	i->size = size;
+	i->mapped = true;
+	return 0;
+}
+
+static int open_image(struct image *i, const char *path)
+{
+	struct stat st;
+
+	*i = (struct image){ .name = path, .mode = 0600 };
+	if (!strcmp(path, "-")) {
+		i->name = "standard input";
+		i->fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
+	} else {
+		i->fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	}
-	return NULL;
+	if (i->fd < 0 || fstat(i->fd, &st))
+		return fail_errno(i->name, NULL);
+	if (S_ISDIR(st.st_mode))
+		return fail(i->name, "a directory");
+	if (S_ISREG(st.st_mode) || S_ISBLK(st.st_mode))
+		i->mode = st.st_mode & 0666;
+	if (S_ISREG(st.st_mode) || S_ISBLK(st.st_mode))
+		return map_image(i);
+	if (read_image(i))
+		return -1;
+	return i->size ? 0 : fail(i->name, "empty");
 }
 
-/* The reader of what is compressed at @p; NULL without a word if it is nothing. */
-/* libarchive's other filters would start programs. */
-static struct archive *open_compressed(const unsigned char *p, size_t size)
+static void close_image(struct image *i)
 {
-	struct archive *a = archive_read_new();
-	struct archive_entry *e;
-
-	if (!a)
-		return NULL;
-	archive_read_support_filter_bzip2(a);
-	archive_read_support_filter_gzip(a);
-	archive_read_support_filter_lz4(a);
-	archive_read_support_format_raw(a);
-	if (archive_read_open_memory(a, p, size) == ARCHIVE_OK &&
-	    archive_read_next_header(a, &e) == ARCHIVE_OK && archive_filter_count(a) > 1)
-		return a;
-	archive_read_free(a);
-	return NULL;
+	if (i->mapped)
+		munmap(i->data, i->size);
+	else
+		free(i->data);
+	if (i->fd >= 0)
+		close(i->fd);
 }
 
-/*
- * What decompresses a piece: libarchive, but for the formats where that drops the end
- * of data that something else follows.
- */
-struct piece {
-	struct archive *a;
-	ZSTD_DStream *zstd;
-	ZSTD_inBuffer in;
-	lzma_stream lzma;
-	lzma_ret ret;
-};
-
-static bool open_piece(struct piece *piece, const struct magic *magic,
-		       const unsigned char *p, size_t size)
+/* Search what a sparse file has between its holes. */
+static const unsigned char *search(const struct image *i, size_t *len, unsigned char **buffer)
 {
-	if (!strcmp(magic->name, "zstd")) {
-		piece->in = (ZSTD_inBuffer){ .src = p, .size = size };
-		piece->zstd = ZSTD_createDStream();
-		return piece->zstd;
-	} else if (strcmp(magic->name, "xz") && strcmp(magic->name, "lzma")) {
-		piece->a = open_compressed(p, size);
-		return piece->a;
+	off_t from, to, next;
+	const unsigned char *archive = NULL;
+
+	*buffer = NULL;
+	for (next = 0; !archive && next < (off_t)i->size; next = to) {
+		from = i->mapped ? lseek(i->fd, next, SEEK_DATA) : next;
+		if (from < 0 && errno == ENXIO)
+			break;
+		if (from < 0)
+			from = next;
+		to = i->mapped ? lseek(i->fd, from, SEEK_HOLE) : (off_t)i->size;
+		if (to <= from || to > (off_t)i->size)
+			to = i->size;
+		archive = search_image(i->data, i->size, from, to, len, buffer);
 	}
-	piece->lzma.next_in = p;
-	piece->lzma.avail_in = size;
-	piece->ret = lzma_auto_decoder(&piece->lzma, DECODER_MEMORY, 0);
-	return piece->ret == LZMA_OK;
+	return archive;
 }
 
-static size_t read_zstd(struct piece *piece, unsigned char *buf, size_t size)
-{
-	ZSTD_outBuffer out = { .dst = buf, .size = size };
-	size_t ret;
-
-	do {
-		ret = ZSTD_decompressStream(piece->zstd, &out, &piece->in);
-	} while (!ZSTD_isError(ret) && ret && out.pos < size && piece->in.pos < piece->in.size);
-	/* what follows the frame is not decoded, as a new one or as anything */
-	if (ZSTD_isError(ret) || !ret)
-		piece->in.size = piece->in.pos;
-	return out.pos;
-}
-
-/* The next bytes; 0 at the end, be it a good one or not. */
-static size_t read_piece(struct piece *piece, unsigned char *buf, size_t size)
+static int write_all(int fd, const char *name, const unsigned char *p, size_t len)
 {
 	ssize_t n;
 
-	if (piece->a) {
-		n = archive_read_data(piece->a, buf, size);
-		return n < 0 ? 0 : n;
+	while (len) {
+		n = write(fd, p, len);
+		if (n < 0 && errno == EINTR && !interrupted)
+			continue;
+		if (n < 0)
+			return fail_errno(name, NULL);
+		p += n;
+		len -= n;
 	}
-	if (piece->zstd)
-		return read_zstd(piece, buf, size);
-	piece->lzma.next_out = buf;
-	piece->lzma.avail_out = size;
-	while (piece->ret == LZMA_OK && piece->lzma.avail_out)
-		piece->ret = lzma_code(&piece->lzma, LZMA_RUN);
-	return size - piece->lzma.avail_out;
+	return 0;
 }
 
-static void close_piece(struct piece *piece)
+/* A device, a pipe, or whatever a link leads to: written to, never replaced. */
+static int write_through(const char *path, const unsigned char *p, size_t len, mode_t mode)
 {
-	if (piece->a)
-		archive_read_free(piece->a);
-	ZSTD_freeDStream(piece->zstd);
-	lzma_end(&piece->lzma);
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, mode), ret;
+
+	if (fd < 0)
+		return fail_errno(path, NULL);
+	ret = write_all(fd, path, p, len);
+	if (close(fd) && !ret)
+		ret = fail_errno(path, NULL);
+	return ret;
 }
 
-/*
- * Decompress what is at @p to a new buffer, as far as it goes: what follows it in an
- * image is no error.
- */
-static unsigned char *decompress(const struct magic *magic, const unsigned char *p,
-				 size_t size, size_t *len)
+/* A regular file: there whole, or as it was. */
+static int write_file(const char *path, const unsigned char *p, size_t len, mode_t mode)
 {
-	struct piece piece = { .lzma = LZMA_STREAM_INIT };
-	unsigned char *buf = NULL, *more;
-	size_t room = 1 << 20, n = 1;
+	char *fresh;
+	int fd, ret = -1;
 
-	if (!strcmp(magic->name, "lzo"))
-		return decompress_lzo(p, size, len);
-	*len = 0;
-	if (!open_piece(&piece, magic, p, size))
-		n = 0;
-	while (n && room <= LARGEST_IMAGE) {
-		more = realloc(buf, room);
-		if (!more)
-			break;
-		buf = more;
-		while (*len < room && (n = read_piece(&piece, buf + *len, room - *len)))
-			*len += n;
-		room *= 2;
+	if (asprintf(&fresh, "%s.XXXXXX", path) < 0)
+		return fail(path, "out of memory");
+	fd = mkostemp(fresh, O_CLOEXEC);
+	if (fd < 0) {
+		fail_errno(path, NULL);
+	} else if (!write_all(fd, path, p, len)) {
+		if (fchmod(fd, mode) || fsync(fd) || rename(fresh, path))
+			fail_errno(path, NULL);
+		else
+			ret = 0;
 	}
-	close_piece(&piece);
-	return buf;
-}
-
-static int write_file(const char *path, const unsigned char *p, size_t len)
-{
-	char *fresh = NULL;
-	FILE *out = stdout;
-	int ret = 0;
-
-	if (path) {
-		if (asprintf(&fresh, "%s.new", path) < 0)
-			return fail(path, "no memory left");
-		out = fopen(fresh, "wxe");
-		if (!out)
-			ret = fail(fresh, "%s", strerror(errno));
-	}
-	if (out && fwrite(p, 1, len, out) != len)
-		ret = fail(path ? path : "standard output", "%s", strerror(errno));
-	if (out && (path ? fclose(out) : fflush(out)) && !ret)
-		ret = fail(path ? path : "standard output", "%s", strerror(errno));
-	if (path && !ret && rename(fresh, path))
-		ret = fail(path, "%s", strerror(errno));
-	if (path && out && ret)
+	if (fd >= 0)
+		close(fd);
+	if (fd >= 0 && ret)
 		unlink(fresh);
 	free(fresh);
 	return ret;
 }
 
-static enum exit_status dump_from(const unsigned char *data, size_t size, const char *out)
+static int write_archive(const char *path, const unsigned char *p, size_t len, mode_t mode)
 {
-	const unsigned char *archive;
-	size_t len;
-
-	archive = find_archive(data, size, &len);
-	if (!archive)
-		return NOTHING;
-	return write_file(out, archive, len) ? FAILED : GOOD;
-}
-
-/* Look into each piece of the image that may be compressed data. */
-static enum exit_status dump_compressed(const unsigned char *data, size_t size, const char *out)
-{
-	const unsigned char *p, *end = data + size;
-	enum exit_status ret = NOTHING;
-	unsigned char *inner;
-	size_t i, len;
-
-	for (i = 0; i < MAGICS && ret == NOTHING; i++) {
-		for (p = data; ret == NOTHING &&
-		     (p = memmem(p, end - p, magics[i].bytes, magics[i].len)); p++) {
-			inner = decompress(&magics[i], p, end - p, &len);
-			if (inner)
-				ret = dump_from(inner, len, out);
-			free(inner);
-		}
-	}
-	return ret;
-}
-
-static enum exit_status dump(const char *image, const char *out)
-{
-	int fd = open(image, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	enum exit_status ret = FAILED;
-	unsigned char *data;
 	struct stat st;
 
-	if (fd < 0 || fstat(fd, &st)) {
-		fail(image, "%s", strerror(errno));
-	} else if (!S_ISREG(st.st_mode)) {
-		fail(image, "not a regular file");
-	} else if (!st.st_size) {
-		fail(image, "empty");
-	} else {
-		data = mmap(NULL, st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-		if (data == MAP_FAILED) {
-			fail(image, "%s", strerror(errno));
-		} else {
-			ret = dump_from(data, st.st_size, out);
-			if (ret == NOTHING)
-				ret = dump_compressed(data, st.st_size, out);
-			munmap(data, st.st_size);
-		}
-	}
-	if (ret == NOTHING)
-		fail(image, "no kheaders archive in it");
-	if (fd >= 0)
-		close(fd);
-	return ret;
+	if (!path || !strcmp(path, "-"))
+		return write_all(STDOUT_FILENO, "standard output", p, len);
+	mode &= 0644;
+	if (lstat(path, &st) && errno == ENOENT)
+		return write_file(path, p, len, mode);
+	if (S_ISREG(st.st_mode))
+		return write_file(path, p, len, mode & st.st_mode);
+	return write_through(path, p, len, mode);
 }
 
-int cmd_dump(int argc, char **argv)
+enum exit_status cmd_dump(const struct options *o)
 {
-	static const struct option options[] = {
-		{ "output", required_argument, NULL, 'o' },
-		{ "help", no_argument, NULL, 'h' },
-		{ }
-	};
-	const char *out = NULL;
-	int c;
+	enum exit_status status = EXIT_FAILED;
+	const unsigned char *archive;
+	unsigned char *buffer;
+	struct image image;
+	size_t len;
 
-	while ((c = getopt_long(argc, argv, "o:h", options, NULL)) != -1) {
-		if (c == 'o')
-			out = optarg;
-		else {
-			fputs(help_dump, c == 'h' ? stdout : stderr);
-			return c == 'h' ? GOOD : MISUSE;
+	if ((!o->output || !strcmp(o->output, "-")) && isatty(STDOUT_FILENO)) {
+		fail("standard output", "a terminal; redirect it, or use --output FILE");
+		return EXIT_USAGE;
+	}
+	if (!open_image(&image, o->operand)) {
+		archive = search(&image, &len, &buffer);
+		if (!archive) {
+			fail(image.name, "no kheaders archive in it");
+			status = EXIT_NOTHING;
+		} else if (!write_archive(o->output, archive, len, image.mode)) {
+			status = EXIT_GOOD;
 		}
+		free(buffer);
 	}
-	if (optind + 1 != argc) {
-		fputs(help_dump, stderr);
-		return MISUSE;
-	}
-	return dump(argv[optind], out);
+	close_image(&image);
+	return status;
 }

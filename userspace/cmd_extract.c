@@ -1,343 +1,283 @@
 // SPDX-License-Identifier: GPL-2.0
-/* kheaders extract: make a tree of the archive. */
-#define _GNU_SOURCE	/* syncfs(), asprintf() */
-#include <dirent.h>
+/* kheaders extract: a tree of the archive, or an image of a file system with it. */
+#define _GNU_SOURCE	/* syncfs() */
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
+#include <linux/magic.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "kheaders.h"
 
-#define UTSRELEASE "include/generated/utsrelease.h"
+#define TREE_IN_STAGING "tree"
+#define IMAGE_IN_STAGING "image"
+#define TREE_BYTES (64ULL << 20)	/* more than a tree takes in a tmpfs */
 
-/*
- * @archive: a file that takes the place of the kernel's
- * @dest: the tree; the default place if NULL
- * @image: what to make in place of a tree
- * @id: of the running kernel
- */
-struct request {
-	const char *archive, *dest, *image;
-	bool link, no_link, keep_module, force, tmpfs, pch;
-	struct identity id;
+/* @kernel: the running one, with the archive's checksum once it is opened */
+struct extraction {
+	const struct options *o;
+	struct identity kernel;
+	struct source source;
+	struct location l;
+	bool made;
 };
 
-static const char help_extract[] =
-	"Usage: kheaders extract [OPTION]...\n"
-	"\n"
-	"Extract the running kernel's headers and build files, once, and link them to\n"
-	"where tools look: /lib/modules/RELEASE/build, /usr/src/linux-headers-RELEASE.\n"
-	"\n"
-	"  --archive FILE  extract FILE, not /sys/kernel/kheaders.tar.xz; no links are made\n"
-	"                  then without --link\n"
-	"  --dest DIR      make the tree DIR, not " DEFAULT_PLACE "/RELEASE\n"
-	"  --tmpfs         make the tree in memory, and mount it there\n"
-	"  --image FILE    make no tree but an image to be mounted: a squashfs if FILE ends in\n"
-	"                  .squashfs, else an erofs; no links are made\n"
-	"  --pch           precompile a header for BPF programs in the tree, by clang\n"
-	"  --link          make the links (default for the running kernel)\n"
-	"  --no-link       make no links\n"
-	"  --keep-module   leave the module loaded that this had to load\n"
-	"  --force         extract even if the tree is there already\n"
-	"  --quiet         say nothing but errors\n"
-	"  --help          print this text\n"
-	"\n"
-	"Exit status: 0 the tree is there, 1 failed, 2 misuse, 3 this kernel has no\n"
-	"archive and no module that brings one.\n";
-
-/* Which kernel headers are for, by the @text of include/generated/utsrelease.h. */
-static int get_release(const char *text, char *release, size_t size)
+/* What the tree that is made now will say. */
+static int identify(const struct extraction *x, int tree, struct identity *id)
 {
-	static const char before[] = "#define UTS_RELEASE \"";
-	const char *start = strstr(text, before);
-	size_t len = start ? strcspn(start + strlen(before), "\"") : 0;
+	const struct source *s = &x->source;
 
-	if (!len)
-		return fail("archive", "no kernel headers: " UTSRELEASE " is missing or odd");
-	start += strlen(before);
-	if (start[0] == '.' || memchr(start, '/', len) || len >= size)
-		return fail("archive", "\"%.*s\" is no release of a kernel", (int)len, start);
-	memcpy(release, start, len);
-	release[len] = '\0';
+	*id = x->kernel;
+	strcpy(id->sha256, s->sha256);
+	id->from_file = s->from_file;
+	if (tree_release(tree, s->name, id->release, sizeof(id->release)))
+		return -1;
+	if (s->from_file)
+		id->build_id[0] = '\0';
+	else if (strcmp(id->release, x->kernel.release))
+		return fail(s->name, "made for Linux %s, and %s is running", id->release,
+			    x->kernel.release);
 	return 0;
 }
 
-static int tree_release(int tree, char *release, size_t size)
+/* Unpack the archive into the empty directory @tree, and complete it. */
+static int fill_tree(const struct extraction *x, int tree, struct identity *id)
 {
-	int fd = openat(tree, UTSRELEASE, O_RDONLY | O_CLOEXEC);
-	char text[512];
-	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
-
-	if (fd >= 0)
-		close(fd);
-	text[n < 0 ? 0 : n] = '\0';
-	return get_release(text, release, size);
-}
-
-/* Unpack the archive @fd into the empty folder @tree, and complete it. */
-static int fill_tree(const struct request *r, int fd, int tree)
-{
-	const char *name = r->archive ? r->archive : SYSFS_FILE;
-	struct stream *s = stream_open(fd, name);
-	struct members *a = s ? members_open(s, name) : NULL;
-	struct identity id = r->id;
-	char release[sizeof(id.release)];
-	struct stat st;
-	int ret = -1;
-
-	if (a)
-		ret = unpack(a, tree, s);
-	members_close(a);
-	if (stream_close(s, ret ? NULL : id.sha256) || ret ||
-	    tree_release(tree, release, sizeof(release)))
+	if (unpack(&x->source, tree) || identify(x, tree, id) || marker_write(tree, id))
 		return -1;
-	if (r->archive) {
-		strcpy(id.release, release);
-		id.build_id[0] = '\0';
-	} else if (strcmp(release, id.release)) {
-		return fail(name, "made for Linux %s, and %s is running", release, id.release);
-	}
-	if (write_marker(tree, &id) || fstat(fd, &st))
-		return -1;
-	/* who may not read the archive may not read the tree */
-	if (fchmod(tree, st.st_mode & 0004 ? 0755 : 0700) || syncfs(tree))
-		return fail("tree", "%s", strerror(errno));
-	return 0;
+	/* whoever may not read the archive may not read the tree */
+	if (fchmod(tree, source_is_public(&x->source) ? 0755 : 0700) || syncfs(tree))
+		return fail_errno(location_tree(&x->l), NULL);
+	return interrupted ? fail("extract", "interrupted") : 0;
 }
 
-/* What is not ours and is no empty folder is not replaced. */
-static int check_foreign(const struct place *p, int tree)
+/* The tree is made beside its place, which may be known only by its contents. */
+static int make_tree(struct extraction *x)
 {
-	DIR *dir = fdopendir(openat(tree, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-	int entries = 0;
-
-	while (dir && entries < 3 && readdir(dir))
-		entries++;
-	if (dir)
-		closedir(dir);
-	return dir && entries == 2 ? 0 :
-	       fail(p->path, "refused: there already, and not made by kheaders");
-}
-
-/* Is @id that of the tree that the archive @r->archive makes? */
-static int same_archive(const struct identity *id, const struct request *r)
-{
-	int fd = open_file(r->archive), ret = -1;
-	char sha256[SHA256_HEX];
-
-	if (fd < 0)
-		return -1;
-	if (!stream_sha256(fd, r->archive, sha256))
-		ret = !strcmp(id->sha256, sha256);
-	close(fd);
-	return ret;
-}
-
-/* Is the tree that is there the one that is wanted?  Else, may it be replaced? */
-static int look_at_tree(const struct request *r, struct place *p)
-{
+	char staged[PRIVATE_NAME];
+	int tree = location_stage(&x->l, staged), ret;
 	struct identity id;
-	int tree = place_tree(p), ret = 0;
 
-	if (tree < 0)
-		return errno == ENOENT ? 0 : fail(p->path, "%s", strerror(errno));
-	if (read_marker(tree, &id)) {
-		ret = r->archive ? same_archive(&id, r) : same_kernel(&id, &r->id);
-	} else if (r->dest) {
-		ret = check_foreign(p, tree);
-	}
-	close(tree);
-	return ret == 1 && r->force ? 0 : ret;
-}
-
-/* A tree in memory, and it put in its place or an image made of it. */
-static int make_in_memory(struct request *r, struct place *p, int fd)
-{
-	int mount, tree = tmpfs_stage(&mount), ret;
-
-	ret = tree < 0 ? -1 : fill_tree(r, fd, tree);
-	if (!ret)
-		ret = r->image ? write_image(p, tree, mount) : tmpfs_commit(p, mount);
-	if (tree >= 0)
-		close(tree);
-	if (mount >= 0)
-		close(mount);
-	return ret;
-}
-
-static int make_tree(struct request *r, struct place *p, int fd)
-{
-	char staged[32];
-	int tree, ret;
-
-	if (r->tmpfs || r->image)
-		return make_in_memory(r, p, fd);
-	tree = place_stage(p, staged);
 	if (tree < 0)
 		return -1;
-	ret = fill_tree(r, fd, tree);
+	ret = fill_tree(x, tree, &id);
 	close(tree);
+	if (!ret && !x->l.name[0])
+		strcpy(x->l.name, id.release);
 	if (!ret)
-		ret = place_commit(p, staged);
+		ret = location_commit(&x->l, staged);
 	if (ret)
-		remove_tree(p->parent, staged);
+		remove_tree(x->l.dir, staged);
 	return ret;
 }
 
-static int extract_now(struct request *r, struct place *p)
+static int fill_image(struct extraction *x, int dir)
 {
-	bool loaded;
-	int fd, ret;
+	mode_t mode = source_is_public(&x->source) ? 0644 : 0600;
+	struct identity id;
+	int tree = -1, ret = -1;
 
-	fd = open_archive(r->archive, &loaded);
-	if (fd < 0)
-		return fd == -2 ? NOTHING : FAILED;
-	ret = make_tree(r, p, fd);
-	close(fd);
-	if (loaded && !r->keep_module)
-		ret |= unload_module();
-	if (!ret)
-		note(p->path, "extracted");
-	return ret ? FAILED : GOOD;
+	if (!mkdirat(dir, TREE_IN_STAGING, 0755))
+		tree = open_directory(dir, TREE_IN_STAGING);
+	if (tree < 0)
+		return fail_errno(location_tree(&x->l), NULL);
+	if (!fill_tree(x, tree, &id))
+		ret = make_image(dir, IMAGE_IN_STAGING, location_tree(&x->l), tree, mode);
+	close(tree);
+	return ret;
+}
+
+static int make_image_file(struct extraction *x)
+{
+	char staged[PRIVATE_NAME];
+	int dir = location_stage(&x->l, staged), ret;
+
+	if (dir < 0)
+		return -1;
+	ret = fill_image(x, dir);
+	if (!ret && renameat(dir, IMAGE_IN_STAGING, x->l.dir, x->l.name))
+		ret = fail_errno(location_tree(&x->l), "cannot be put in place");
+	if (!ret && sync_directory(x->l.dir))
+		ret = fail_errno(location_tree(&x->l), NULL);
+	close(dir);
+	return remove_tree(x->l.dir, staged) || ret ? -1 : 0;
+}
+
+/* Is the tree @name, of whatever release, made from this archive? */
+static int find_archive(int dir, const char *name, void *arg)
+{
+	struct extraction *x = arg;
+	int tree = name[0] == '.' ? -1 : open_directory(dir, name);
+	struct identity marker;
+	bool same = false;
+
+	if (tree >= 0) {
+		same = marker_read(tree, &marker) && !strcmp(marker.sha256, x->source.sha256) &&
+		       !strcmp(marker.release, name);
+		close(tree);
+	}
+	if (same)
+		strcpy(x->l.name, name);
+	return same;
+}
+
+/* Is the tree that is wanted there already?  -1 if it must not be replaced. */
+static int look(struct extraction *x)
+{
+	struct identity marker;
+	bool done;
+
+	if (!x->l.name[0])
+		return list_directory(x->l.dir, find_archive, x) == 1 && !x->o->force;
+	switch (location_look(&x->l, &x->kernel, &marker)) {
+	case TREE_FOREIGN:
+		return fail(location_tree(&x->l), "refused: exists, and not made by kheaders");
+	case TREE_ABSENT:
+	case TREE_EMPTY:
+	case TREE_RETIRED:
+		return 0;
+	case TREE_CURRENT:
+		done = true;
+		break;
+	default:
+		done = false;
+	}
+	if (x->source.from_file)
+		done = !strcmp(marker.sha256, x->source.sha256);
+	return done && !x->o->force;
 }
 
 /* Under the lock: another run may have done the work while this one waited. */
-static int extract_locked(struct request *r, struct place *p)
+static enum exit_status extract_locked(struct extraction *x)
 {
-	int ret = place_lock(p) ? -1 : look_at_tree(r, p);
+	enum exit_status status;
+	int done = look(x);
 
-	return ret == 1 ? GOOD : ret < 0 ? FAILED : extract_now(r, p);
-}
-
-static int extract_image(struct request *r)
-{
-	struct place p;
-	int ret = place_open(&p, r->image, false) ? FAILED : extract_now(r, &p);
-
-	place_close(&p);
-	return ret;
-}
-
-static int extract(struct request *r, const char *path)
-{
-	struct place p;
-	int ret = FAILED;
-
-	if (!place_open(&p, path, !r->dest)) {
-		ret = look_at_tree(r, &p);
-		ret = ret == 1 ? GOOD : ret < 0 ? FAILED : extract_locked(r, &p);
-		if (ret == GOOD && r->pch && make_pch(&p))
-			ret = FAILED;
-		if (ret == GOOD && !r->no_link && (r->link || !r->archive))
-			make_links(r->id.release, p.path);
+	if (!done && x->source.fd < 0) {
+		status = source_open(&x->source, NULL);
+		if (status != EXIT_GOOD)
+			return status;
+		/* without a build-id only the checksum tells */
+		strcpy(x->kernel.sha256, x->source.sha256);
+		done = look(x);
 	}
-	place_close(&p);
-	return ret;
-}
-
-/* Find the release in the archive @fd, reading no further than needed. */
-static int archive_release(int fd, const char *name, char *release, size_t size)
-{
-	struct stream *s = stream_open(fd, name);
-	struct members *a = s ? members_open(s, name) : NULL;
-	char text[512] = "";
-	struct member m;
-	int ret = -1;
-
-	while (a && (ret = members_next(a, &m)) > 0) {
-		if (strcmp(m.name, UTSRELEASE))
-			continue;
-		ret = members_read(a, text, sizeof(text) - 1) < 0 ? -1 : 0;
-		break;
+	if (!done) {
+		done = make_tree(x);
+		x->made = !done;
 	}
-	members_close(a);
-	stream_close(s, NULL);
-	return ret ? -1 : get_release(text, release, size);
+	if (done < 0 || (x->o->pch && make_pch(&x->l)))
+		return EXIT_FAILED;
+	return EXIT_GOOD;
 }
 
-/* What has to be known of the archive @r->archive before it is extracted. */
-static int identify_archive(struct request *r)
+/* Is there room for a tree in memory? */
+static int check_memory(const struct location *l)
 {
-	int ret = 0, fd = open_file(r->archive);
+	struct statvfs vfs;
+	struct statfs fs;
 
-	if (fd < 0)
+	if (fstatfs(l->dir, &fs) || fstatvfs(l->dir, &vfs))
+		return fail_errno(l->path, NULL);
+	if (fs.f_type != TMPFS_MAGIC && fs.f_type != RAMFS_MAGIC)
+		return fail(l->path, "not in memory; mount a tmpfs at /run, or use --dest");
+	if (vfs.f_blocks && vfs.f_bavail * (uint64_t)vfs.f_frsize < TREE_BYTES)
+		return fail(l->path, "less than 64 MB free; try \"mount -o remount,size=...\"");
+	return 0;
+}
+
+static int open_location(struct extraction *x)
+{
+	const struct options *o = x->o;
+	const char *base = o->tmpfs ? RUN_DIRECTORY : CACHE_DIRECTORY;
+	const char *release = o->archive ? "" : x->kernel.release;
+
+	if (o->image || o->dest)
+		return location_open(&x->l, o->image ? o->image : o->dest);
+	if (location_open_default(&x->l, base, release, true))
 		return -1;
-	if (!r->dest || r->link)
-		ret = archive_release(fd, r->archive, r->id.release, sizeof(r->id.release));
-	close(fd);
-	return ret;
+	return 0;
 }
 
-static const struct option options_extract[] = {
-	{ "archive", required_argument, NULL, 'a' },
-	{ "dest", required_argument, NULL, 'd' },
-	{ "tmpfs", no_argument, NULL, 't' },
-	{ "image", required_argument, NULL, 'i' },
-	{ "pch", no_argument, NULL, 'p' },
-	{ "link", no_argument, NULL, 'l' },
-	{ "no-link", no_argument, NULL, 'n' },
-	{ "keep-module", no_argument, NULL, 'k' },
-	{ "force", no_argument, NULL, 'f' },
-	{ "quiet", no_argument, NULL, 'q' },
-	{ "help", no_argument, NULL, 'h' },
-	{ }
-};
-
-static int take_options(struct request *r, int argc, char **argv)
+/* The build link, for the state that the command finds or leaves. */
+static void settle_link(struct extraction *x, bool make)
 {
-	int c;
+	const char *release = x->kernel.release;
+	struct identity marker;
 
-	while ((c = getopt_long(argc, argv, "", options_extract, NULL)) != -1) {
-		switch (c) {
-		case 'a': r->archive = optarg; break;
-		case 'd': r->dest = optarg; break;
-		case 't': r->tmpfs = true; break;
-		case 'i': r->image = optarg; break;
-		case 'p': r->pch = true; break;
-		case 'l': r->link = true; break;
-		case 'n': r->no_link = true; break;
-		case 'k': r->keep_module = true; break;
-		case 'f': r->force = true; break;
-		case 'q': quiet = true; break;
-		case 'h':
-			fputs(help_extract, stdout);
-			exit(GOOD);
-		default:
-			return -1;
-		}
+	if (x->o->archive) {
+		/* of a release that only the tree can tell */
+		if (x->l.dir < 0 || !x->l.name[0] ||
+		    location_look(&x->l, &x->kernel, &marker) < TREE_OTHER)
+			return;
+		release = marker.release;
 	}
-	if (r->image && (r->dest || r->tmpfs || r->pch || r->link || r->force))
-		return -1;
-	return optind < argc || (r->link && r->no_link) ? -1 : 0;
+	serve(&x->kernel, release, x->l.dir < 0 ? NULL : &x->l, make);
 }
 
-int cmd_extract(int argc, char **argv)
+static enum exit_status extract_tree(struct extraction *x)
 {
-	struct request r = { };
-	char *path = NULL;
-	int ret;
+	const struct options *o = x->o;
+	int done = look(x);
 
-	if (take_options(&r, argc, argv)) {
-		fputs(help_extract, stderr);
-		return MISUSE;
+	if (done < 0)
+		return EXIT_FAILED;
+	if (done && !o->pch)
+		return EXIT_GOOD;
+	/* what is stale must not be used while it is replaced */
+	settle_link(x, false);
+	if (o->tmpfs && !done && check_memory(&x->l))
+		return EXIT_FAILED;
+	if (location_lock(&x->l))
+		return EXIT_FAILED;
+	return extract_locked(x);
+}
+
+/* An image is made each time: there is no telling what is in one. */
+static enum exit_status extract_image(struct extraction *x)
+{
+	enum exit_status status = EXIT_GOOD;
+	struct stat st;
+
+	if (!fstatat(x->l.dir, x->l.name, &st, AT_SYMLINK_NOFOLLOW) && !S_ISREG(st.st_mode)) {
+		fail(location_tree(&x->l), "refused: exists, and not a regular file");
+		return EXIT_FAILED;
 	}
-	if (running_kernel(&r.id) || (r.archive && identify_archive(&r)))
-		return FAILED;
-	if (r.image)
-		return extract_image(&r);
-	if (r.dest)
-		return extract(&r, r.dest);
-	if (asprintf(&path, DEFAULT_PLACE "/%s", r.id.release) < 0)
-		return fail("extract", "no memory left") ? FAILED : GOOD;
-	ret = extract(&r, path);
-	/* of another kernel that had this release, say */
-	if (ret == NOTHING && access(path, F_OK))
-		remove_links(r.id.release, path);
-	free(path);
-	return ret;
+	if (location_lock(&x->l))
+		return EXIT_FAILED;
+	if (x->source.fd < 0)
+		status = source_open(&x->source, NULL);
+	if (status != EXIT_GOOD)
+		return status;
+	x->made = !make_image_file(x);
+	return x->made ? EXIT_GOOD : EXIT_FAILED;
+}
+
+enum exit_status cmd_extract(const struct options *o)
+{
+	struct extraction x = { .o = o, .source.fd = -1, .l = { .dir = -1, .lock = -1 } };
+	bool make = !o->no_link && (o->link || !o->archive);
+	enum exit_status status = EXIT_GOOD;
+
+	if (running_kernel(&x.kernel))
+		return EXIT_FAILED;
+	if (o->archive)
+		status = source_open(&x.source, o->archive);
+	if (status == EXIT_GOOD && open_location(&x))
+		status = EXIT_FAILED;
+	if (status == EXIT_GOOD)
+		status = o->image ? extract_image(&x) : extract_tree(&x);
+	if (source_close(&x.source, o->keep_module))
+		status = EXIT_FAILED;
+	if (!o->image)
+		settle_link(&x, make && status == EXIT_GOOD);
+	if (x.made && !quiet && isatty(STDERR_FILENO))
+		fprintf(stderr, "\rextracting: 100 %%\n");
+	if (x.made)
+		note(location_tree(&x.l), "extracted");
+	location_close(&x.l);
+	return status;
 }

@@ -1,93 +1,144 @@
 // SPDX-License-Identifier: GPL-2.0
-/* kheaders remove: take trees away, with the links to them. */
-#define _GNU_SOURCE	/* asprintf() */
-#include <dirent.h>
+/* kheaders remove: retire trees, and the links to them. */
+#define _GNU_SOURCE	/* O_NOFOLLOW and others */
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "kheaders.h"
 
-static const char help_remove[] =
-	"Usage: kheaders remove [--old] [--quiet]\n"
-	"\n"
-	"Remove the tree of the running kernel, and the links to it.\n"
-	"\n"
-	"  --old    remove the trees of all other kernels in its place\n"
-	"  --quiet  say nothing but errors\n"
-	"  --help   print this text\n"
-	"\n"
-	"Exit status: 0 removed, 1 failed, 2 misuse, 3 there was none.\n";
+/* @found: trees that were to be removed; @failed: some could not be */
+struct removal {
+	const struct options *o;
+	struct identity kernel;
+	struct location l;
+	unsigned int found;
+	bool failed;
+};
 
-static int remove_one(struct place *p, const char *name)
+/* Is @name more than links to headers and depmod's files, which outlive a kernel? */
+static int is_of_kernel(int dir, const char *name, void *arg)
 {
-	char *tree;
+	(void)dir;
+	(void)arg;
+	return strncmp(name, "build", strlen("build")) && strcmp(name, "source") &&
+	       strncmp(name, "modules.", strlen("modules."));
+}
+
+/* Is the kernel @release not installed any more? */
+static bool is_gone(const char *release)
+{
+	char path[PATH_MAX];
+	int dir, ret;
+
+	snprintf(path, sizeof(path), "/lib/modules/%s", release);
+	dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dir < 0)
+		return errno == ENOENT;
+	ret = list_directory(dir, is_of_kernel, NULL);
+	close(dir);
+	return !ret;
+}
+
+/*
+ * Remove the tree at r->l, its link first: that never leads to a tree that is not
+ * whole.  Where the tree cannot be removed, it comes back.
+ */
+static void remove_one(struct removal *r)
+{
+	const struct location *l = &r->l;
+	char path[PATH_MAX], target[PATH_MAX];
+	struct identity marker;
+	enum tree_state state = location_look(l, &r->kernel, &marker);
+	const char *release = state < TREE_OTHER ? l->name : marker.release;
+	bool linked;
 	int ret;
 
-	if (asprintf(&tree, DEFAULT_PLACE "/%s", name) < 0)
-		return fail(name, "no memory left");
-	/* links first: they never lead to a tree that is half there */
-	remove_links(name, tree);
-	ret = place_remove(p, name);
-	if (!ret)
-		note(tree, "removed");
-	free(tree);
-	return ret;
+	if (state == TREE_ABSENT)
+		return;
+	r->found++;
+	if (state == TREE_FOREIGN) {
+		r->failed = true;
+		fail(location_tree(l), "refused: not made by kheaders");
+		return;
+	}
+	linked = link_look(release, path, target) == LINK_OURS &&
+		 !strcmp(target, location_tree(l));
+	if (linked)
+		link_settle(release, NULL);
+	ret = location_retire(&r->l);
+	serve(&r->kernel, release, l, linked);
+	if (ret)
+		r->failed = true;
+	else
+		note(location_tree(l), "removed");
 }
 
-/* Remove the tree called @release, or with @old all but that; returns how many. */
-static int remove_trees(struct place *p, const char *release, bool old)
+/* With --old, the trees of kernels that are gone, and what is stale of the running one. */
+static bool is_wanted(const struct removal *r)
 {
-	DIR *dir = fdopendir(openat(p->parent, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-	struct dirent *d;
-	int n = 0;
+	struct identity marker;
+	enum tree_state state;
 
-	if (!dir)
-		return fail(p->path, "%s", strerror(errno));
-	while (n >= 0 && (d = readdir(dir))) {
-		if (d->d_name[0] == '.' || !strcmp(d->d_name, release) == old)
-			continue;
-		n = remove_one(p, d->d_name) ? -1 : n + 1;
-	}
-	closedir(dir);
-	return n;
+	if (r->o->all)
+		return true;
+	state = location_look(&r->l, &r->kernel, &marker);
+	if (!strcmp(r->l.name, r->kernel.release))
+		return state == TREE_STALE || state == TREE_RETIRED;
+	return state != TREE_FOREIGN && is_gone(r->l.name);
 }
 
-int cmd_remove(int argc, char **argv)
+static int remove_some(int dir, const char *name, void *arg)
 {
-	static const struct option options[] = {
-		{ "old", no_argument, NULL, 'o' },
-		{ "quiet", no_argument, NULL, 'q' },
-		{ "help", no_argument, NULL, 'h' },
-		{ }
-	};
-	struct identity id;
-	struct place p;
-	bool old = false;
-	int c, n = -1;
+	struct removal *r = arg;
 
-	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		old |= c == 'o';
-		quiet |= c == 'q';
-		if (c == 'h' || c == '?') {
-			fputs(help_remove, c == 'h' ? stdout : stderr);
-			return c == 'h' ? GOOD : MISUSE;
-		}
+	(void)dir;
+	if (name[0] == '.')
+		return 0;
+	strcpy(r->l.name, name);
+	if (is_wanted(r))
+		remove_one(r);
+	return interrupted;
+}
+
+static void remove_from(struct removal *r)
+{
+	if (location_lock(&r->l)) {
+		r->failed = true;
+	} else if (r->o->old || r->o->all) {
+		if (list_directory(r->l.dir, remove_some, r) < 0)
+			r->failed = fail_errno(r->l.path, NULL);
+	} else {
+		remove_one(r);
 	}
-	if (optind < argc) {
-		fputs(help_remove, stderr);
-		return MISUSE;
+	location_close(&r->l);
+}
+
+enum exit_status cmd_remove(const struct options *o)
+{
+	static const char *const directories[] = { CACHE_DIRECTORY, RUN_DIRECTORY };
+	struct removal r = { .o = o };
+	int i, ret;
+
+	if (running_kernel(&r.kernel))
+		return EXIT_FAILED;
+	if (o->dest) {
+		if (location_open(&r.l, o->dest))
+			return EXIT_FAILED;
+		remove_from(&r);
 	}
-	if (access(DEFAULT_PLACE, F_OK))
-		return NOTHING;
-	if (!running_kernel(&id) && !place_open(&p, DEFAULT_PLACE "/x", false)) {
-		if (!place_lock(&p))
-			n = remove_trees(&p, id.release, old);
-		place_close(&p);
+	for (i = 0; i < 2 && !o->dest && !interrupted; i++) {
+		ret = location_open_default(&r.l, directories[i], r.kernel.release, false);
+		if (!ret)
+			remove_from(&r);
+		r.failed |= ret < 0;
 	}
-	return n < 0 ? FAILED : n ? GOOD : NOTHING;
+	/* of a tree that somebody else removed */
+	if (!o->dest && !o->old)
+		serve(&r.kernel, r.kernel.release, NULL, false);
+	if (r.failed || interrupted)
+		return EXIT_FAILED;
+	return r.found ? EXIT_GOOD : EXIT_NOTHING;
 }

@@ -1,166 +1,266 @@
 // SPDX-License-Identifier: GPL-2.0
 /* kheaders status: what the kernel offers, and what has been made of it. */
 #include <fcntl.h>
-#include <getopt.h>
-#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "kheaders.h"
 
-static const char help_status[] =
-	"Usage: kheaders status [--json]\n"
-	"\n"
-	"Say what headers the running kernel offers, what has been extracted, and where\n"
-	"its build link leads.\n"
-	"\n"
-	"  --json  for programs: one object, null for what there is not\n"
-	"  --help  print this text\n"
-	"\n"
-	"Exit status: 0 the kernel's tree or its archive is there, 1 failed, 2 misuse,\n"
-	"3 neither.\n";
+/* @linked: the build link leads there */
+struct tree {
+	struct tree *next;
+	const char *location;
+	char path[PATH_MAX];
+	enum tree_state state;
+	struct identity marker;
+	bool linked;
+};
 
 /*
  * @size: of the archive, -1 if the kernel shows none
- * @module: see module_state()
- * @tree: "current", "stale" (of another kernel of this release), "incomplete" or NULL
- * @link: where the build link leads; empty if there is none
- * @serves: it leads to kernel headers
+ * @trees: all, @last: where the next one goes; @own: that of the running kernel
  */
 struct status {
 	struct identity kernel;
 	long long size;
-	const char *module, *tree;
-	char path[256], build[256], link[PATH_MAX];
-	bool serves;
+	enum module_state module;
+	enum link_state link;
+	char build[PATH_MAX], target[PATH_MAX];
+	struct tree *trees, **last, *own;
+	const char *directory, *location;
 };
 
-static const char *tree_state(const struct status *s)
+static const char *state_name(enum tree_state state)
 {
-	int fd = open(s->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	const char *state = "incomplete";
-	struct identity id;
+	static const char *const names[] = {
+		[TREE_EMPTY] = "empty",
+		[TREE_FOREIGN] = "foreign",
+		[TREE_RETIRED] = "incomplete",
+		[TREE_OTHER] = "other",
+		[TREE_STALE] = "stale",
+		[TREE_UNKNOWN] = "unknown",
+		[TREE_GIVEN] = "given",
+		[TREE_CURRENT] = "current",
+	};
 
-	if (fd < 0)
-		return NULL;
-	if (read_marker(fd, &id))
-		state = same_kernel(&id, &s->kernel) || !s->kernel.build_id[0] ?
-			"current" : "stale";
-	close(fd);
-	return state;
+	return names[state];
+}
+
+static const char *state_text(enum tree_state state)
+{
+	switch (state) {
+	case TREE_FOREIGN:
+		return "not made by kheaders";
+	case TREE_OTHER:
+		return "of another release";
+	case TREE_STALE:
+		return "stale: another kernel of this release";
+	case TREE_UNKNOWN:
+		return "of this release; no build-id to compare";
+	case TREE_GIVEN:
+		return "of this release, from a file";
+	default:
+		return state_name(state);
+	}
+}
+
+static const char *module_name(const struct status *s)
+{
+	switch (s->module) {
+	case MODULE_LOADED:
+		return "loaded";
+	case MODULE_AVAILABLE:
+		return "available";
+	case MODULE_BUILTIN:
+		return "built in";
+	default:
+		return s->size >= 0 ? "built in" : NULL;
+	}
+}
+
+static const char *link_name(enum link_state state)
+{
+	static const char *const names[] = {
+		[LINK_ABSENT] = "absent",
+		[LINK_OURS] = "kheaders",
+		[LINK_BUILDS] = "foreign",
+		[LINK_USELESS] = "useless",
+		[LINK_NONE] = "directory",
+	};
+
+	return names[state];
+}
+
+static int add_tree(int dir, const char *name, void *arg)
+{
+	struct status *s = arg;
+	struct location l = { .dir = dir, .lock = -1 };
+	struct tree *t;
+
+	if (name[0] == '.')
+		return 0;
+	t = calloc(1, sizeof(*t));
+	if (!t)
+		return fail(name, "out of memory");
+	snprintf(l.name, sizeof(l.name), "%s", name);
+	snprintf(t->path, sizeof(t->path), "%s/%s", s->directory, name);
+	t->state = location_look(&l, &s->kernel, &t->marker);
+	t->location = s->location;
+	t->linked = !strcmp(t->path, s->target);
+	if (!strcmp(name, s->kernel.release) && (!s->own || t->linked))
+		s->own = t;
+	*s->last = t;
+	s->last = &t->next;
+	return 0;
+}
+
+static void add_trees(struct status *s, const char *directory, const char *location)
+{
+	int dir = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	s->directory = directory;
+	s->location = location;
+	if (dir < 0)
+		return;
+	list_directory(dir, add_tree, s);
+	close(dir);
 }
 
 static int gather(struct status *s)
 {
-	char header[PATH_MAX];
+	struct source source;
 	struct stat st;
-	ssize_t n;
 
 	memset(s, 0, sizeof(*s));
+	s->last = &s->trees;
 	if (running_kernel(&s->kernel))
 		return -1;
-	s->size = stat(SYSFS_FILE, &st) ? -1 : st.st_size;
+	s->size = stat(SYSFS_FILE, &st) ? -1 : (long long)st.st_size;
 	s->module = module_state();
-	snprintf(s->path, sizeof(s->path), DEFAULT_PLACE "/%s", s->kernel.release);
-	s->tree = tree_state(s);
-	snprintf(s->build, sizeof(s->build), "/lib/modules/%s/build", s->kernel.release);
-	n = readlink(s->build, s->link, sizeof(s->link) - 1);
-	if (n < 0 && !stat(s->build, &st))
-		strcpy(s->link, s->build);
-	snprintf(header, sizeof(header), "%s/include/linux/kconfig.h", s->build);
-	s->serves = !access(header, R_OK);
+	/* what a kernel without a build-id is known by */
+	if (!s->kernel.build_id[0] && !access(SYSFS_FILE, R_OK) &&
+	    source_open(&source, NULL) == EXIT_GOOD) {
+		strcpy(s->kernel.sha256, source.sha256);
+		source_close(&source, false);
+	}
+	s->link = link_look(s->kernel.release, s->build, s->target);
+	add_trees(s, CACHE_DIRECTORY, "cache");
+	add_trees(s, RUN_DIRECTORY, "run");
 	return 0;
+}
+
+static void print_link(const struct status *s)
+{
+	static const char *const text[] = {
+		[LINK_OURS] = "",
+		[LINK_BUILDS] = ", not made by kheaders",
+		[LINK_USELESS] = ", where nothing can be built",
+	};
+
+	if (s->link == LINK_ABSENT)
+		printf("build:   none\n");
+	else if (s->link == LINK_NONE)
+		printf("build:   %s, not a link\n", s->build);
+	else
+		printf("build:   %s -> %s%s\n", s->build, s->target, text[s->link]);
 }
 
 static void print_text(const struct status *s)
 {
+	const char *module = module_name(s);
+	const struct tree *t;
+
 	printf("kernel:  %s, build-id %s\n", s->kernel.release,
 	       s->kernel.build_id[0] ? s->kernel.build_id : "unknown");
 	if (s->size >= 0)
 		printf("archive: %s, %lld bytes\n", SYSFS_FILE, s->size);
 	else
-		printf("archive: %s\n", s->module ? "not shown now" : "none");
-	printf("module:  %s\n", s->module ? s->module : s->size >= 0 ? "built in" : "none");
-	if (s->tree)
-		printf("tree:    %s, %s\n", s->path, s->tree);
-	else
+		printf("archive: %s\n", s->module ? "not visible now" : "none");
+	printf("module:  %s\n", module ? module : "none");
+	print_link(s);
+	for (t = s->trees; t; t = t->next)
+		printf("tree:    %s, %s\n", t->path, state_text(t->state));
+	if (!s->trees)
 		printf("tree:    none\n");
-	if (s->link[0])
-		printf("build:   %s -> %s%s\n", s->build, s->link,
-		       s->serves ? "" : ", no headers there");
-	else
-		printf("build:   none\n");
 }
 
-/* Print @value as a JSON string, or null. */
-static void print_json_string(const char *key, const char *value, const char *end)
+/* Print @value as a JSON string, or null; with its key, and what follows. */
+static void print_string(const char *key, const char *value, const char *end)
 {
-	printf("  \"%s\": ", key);
+	printf("\"%s\": ", key);
 	if (!value || !*value) {
-		printf("null%s\n", end);
+		printf("null%s", end);
 		return;
 	}
 	putchar('"');
 	for (; *value; value++) {
 		if (*value == '"' || *value == '\\')
 			printf("\\%c", *value);
-		else if ((unsigned char)*value < ' ')
-			printf("\\u%04x", *value);
+		else if (*value < ' ' || *value > '~')
+			printf("\\u%04x", (unsigned char)*value);
 		else
 			putchar(*value);
 	}
-	printf("\"%s\n", end);
+	printf("\"%s", end);
+}
+
+static void print_json_tree(const struct tree *t)
+{
+	printf("    { ");
+	print_string("path", t->path, ", ");
+	print_string("location", t->location, ", ");
+	print_string("state", state_name(t->state), ",\n      ");
+	print_string("release", t->marker.release, ", ");
+	print_string("build_id", t->marker.build_id, ",\n      ");
+	print_string("sha256", t->marker.sha256, ",\n      ");
+	print_string("source", !t->marker.sha256[0] ? NULL :
+			       t->marker.from_file ? "file" : "kernel", ", ");
+	printf("\"linked\": %s }%s\n", t->linked ? "true" : "false", t->next ? "," : "");
 }
 
 static void print_json(const struct status *s)
 {
-	puts("{");
-	print_json_string("release", s->kernel.release, ",");
-	print_json_string("build_id", s->kernel.build_id, ",");
-	print_json_string("archive", s->size >= 0 ? SYSFS_FILE : NULL, ",");
+	const struct tree *t;
+
+	printf("{\n  ");
+	print_string("version", VERSION, ",\n  ");
+	print_string("release", s->kernel.release, ",\n  ");
+	print_string("build_id", s->kernel.build_id, ",\n  ");
+	print_string("archive", s->size >= 0 ? SYSFS_FILE : NULL, ",\n  ");
 	if (s->size >= 0)
-		printf("  \"archive_bytes\": %lld,\n", s->size);
+		printf("\"archive_bytes\": %lld,\n  ", s->size);
 	else
-		puts("  \"archive_bytes\": null,");
-	print_json_string("module", s->module ? s->module :
-			  s->size >= 0 ? "built in" : NULL, ",");
-	print_json_string("tree", s->tree ? s->path : NULL, ",");
-	print_json_string("tree_state", s->tree, ",");
-	print_json_string("build_link", s->link, ",");
-	printf("  \"build_link_serves\": %s\n", s->serves ? "true" : "false");
-	puts("}");
+		printf("\"archive_bytes\": null,\n  ");
+	print_string("module", module_name(s), ",\n  ");
+	print_string("tree", s->own ? s->own->path : NULL, ",\n  ");
+	print_string("tree_state", s->own ? state_name(s->own->state) : NULL, ",\n  ");
+	print_string("build_link", s->target, ",\n  ");
+	print_string("build_link_state", link_name(s->link), ",\n  ");
+	printf("\"trees\": [%s", s->trees ? "\n" : "");
+	for (t = s->trees; t; t = t->next)
+		print_json_tree(t);
+	printf("%s]\n}\n", s->trees ? "  " : "");
 }
 
-int cmd_status(int argc, char **argv)
+enum exit_status cmd_status(const struct options *o)
 {
-	static const struct option options[] = {
-		{ "json", no_argument, NULL, 'j' },
-		{ "help", no_argument, NULL, 'h' },
-		{ }
-	};
 	struct status s;
-	bool json = false;
-	int c;
+	struct tree *t;
+	bool good;
 
-	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (c != 'j') {
-			fputs(help_status, c == 'h' ? stdout : stderr);
-			return c == 'h' ? GOOD : MISUSE;
-		}
-		json = true;
-	}
-	if (optind < argc) {
-		fputs(help_status, stderr);
-		return MISUSE;
-	}
 	if (gather(&s))
-		return FAILED;
-	if (json)
+		return EXIT_FAILED;
+	if (o->json)
 		print_json(&s);
 	else
 		print_text(&s);
-	return s.size >= 0 || s.module || (s.tree && !strcmp(s.tree, "current")) ?
-		GOOD : NOTHING;
+	good = s.size >= 0 || s.module || (s.own && s.own->state == TREE_CURRENT);
+	while ((t = s.trees)) {
+		s.trees = t->next;
+		free(t);
+	}
+	return good ? EXIT_GOOD : EXIT_NOTHING;
 }

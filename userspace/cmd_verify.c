@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
-/* kheaders verify: is the tree what the archive holds, byte for byte, and no more? */
+/*
+ * kheaders verify: is a tree what its archive holds, byte for byte, and no more, with the
+ * owner, the modes and the marker that extract gives it?
+ */
 #define _GNU_SOURCE	/* tdestroy(), asprintf() */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <search.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,23 +15,18 @@
 
 #include "kheaders.h"
 
-static const char help_verify[] =
-	"Usage: kheaders verify [--archive FILE] [--dest DIR] [--quiet]\n"
-	"\n"
-	"Compare a tree with the archive it came from, byte for byte.\n"
-	"\n"
-	"  --archive FILE  compare with FILE, not the running kernel's archive\n"
-	"  --dest DIR      compare the tree DIR, not the running kernel's\n"
-	"  --quiet         say nothing but what differs\n"
-	"  --help          print this text\n"
-	"\n"
-	"Exit status: 0 the same, 1 different or failed, 2 misuse, 3 there is no archive.\n";
-
-/* @names: what the archive holds, a tree of tsearch(); @wrong: differences */
+/*
+ * @names: what the archive holds, a tree of tsearch(); @wrong: differences
+ * @prefix: of the names in the directory that is looked at
+ */
 struct check {
+	const struct source *source;
+	const char *path;
 	int tree;
+	uid_t owner;
 	void *names;
-	int wrong;
+	unsigned int wrong;
+	const char *prefix;
 };
 
 static int compare_names(const void *a, const void *b)
@@ -38,171 +34,317 @@ static int compare_names(const void *a, const void *b)
 	return strcmp(a, b);
 }
 
-/* Compare the member's bytes with those of @fd; says what is wrong. */
-static const char *compare_bytes(struct members *a, int fd)
+static void wrong(struct check *c, const char *name, const char *what)
 {
-	static char want[65536], have[65536];
-	ssize_t n, got, at;
-
-	while ((n = members_read(a, want, sizeof(want))) > 0) {
-		for (at = 0; at < n; at += got) {
-			got = read(fd, have + at, n - at);
-			if (got <= 0)
-				return "shorter than in the archive";
-		}
-		if (memcmp(want, have, n))
-			return "differs from the archive";
-	}
-	if (n < 0)
-		return "cannot be compared";
-	return read(fd, have, 1) ? "longer than in the archive" : NULL;
+	fail(*name ? name : c->path, "%s", what);
+	c->wrong++;
 }
 
-static const char *compare_member(struct check *c, struct members *a, const struct member *m)
+/* Owner and mode of what is open as @fd, NULL if they are right. */
+static const char *compare_mode(const struct check *c, int fd, mode_t type, mode_t mode)
 {
-	int fd = openat(c->tree, *m->name ? m->name : ".",
-			O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
-	const char *wrong = NULL;
 	struct stat st;
 
-	if (fd < 0)
-		return strerror(errno);
 	if (fstat(fd, &st))
-		wrong = strerror(errno);
-	else if (m->folder ? !S_ISDIR(st.st_mode) : !S_ISREG(st.st_mode))
-		wrong = "of another kind than in the archive";
-	else if (!m->folder && !(st.st_mode & 0100) != !(m->mode & 0100))
-		wrong = "of another mode than in the archive";
-	else if (st.st_mode & 0022)
-		wrong = "can be written by others";
-	else if (!m->folder)
-		wrong = compare_bytes(a, fd);
-	close(fd);
-	return wrong;
+		return strerror(errno);
+	if ((st.st_mode & S_IFMT) != type)
+		return "of another type than in the archive";
+	if (st.st_uid != c->owner)
+		return "belongs to another user";
+	if ((st.st_mode & 07777) != mode)
+		return "has another mode than in the archive";
+	return NULL;
 }
 
-static int compare_members(struct check *c, struct members *a)
+/* Compare @size bytes at @data with the next of @fd. */
+static const char *compare_bytes(int fd, const char *data, size_t size)
 {
-	const char *wrong;
-	struct member m;
-	char *name;
-	int ret;
+	static char have[1 << 16];
+	ssize_t got;
 
-	while ((ret = members_next(a, &m)) > 0) {
+	while (size) {
+		got = read(fd, have, size < sizeof(have) ? size : sizeof(have));
+		if (got < 0)
+			return strerror(errno);
+		if (!got)
+			return "shorter than in the archive";
+		if (memcmp(data, have, got))
+			return "differs from the archive";
+		data += got;
+		size -= got;
+	}
+	return NULL;
+}
+
+static const char *compare_data(struct members *a, int fd)
+{
+	const char *what = NULL;
+	const void *data;
+	ssize_t n;
+	char more;
+
+	while (!what && (n = members_read(a, &data)) > 0)
+		what = compare_bytes(fd, data, n);
+	if (what)
+		return what;
+	if (n < 0)
+		return "cannot be compared";
+	return read(fd, &more, 1) ? "longer than in the archive" : NULL;
+}
+
+/* A link is a copy of its target, which is compared by itself. */
+static const char *compare_link(const struct check *c, int fd, const char *target)
+{
+	int from = open_below(c->tree, target, O_RDONLY | O_NONBLOCK);
+	const char *what = NULL;
+	char buf[1 << 14];
+	struct stat st;
+	ssize_t n;
+
+	if (from < 0)
+		return strerror(errno);
+	if (fstat(from, &st) || !S_ISREG(st.st_mode))
+		what = "leads to what is not a file";
+	else
+		what = compare_mode(c, fd, S_IFREG, st.st_mode & 07777);
+	while (!what && (n = read(from, buf, sizeof(buf)))) {
+		if (n < 0)
+			what = strerror(errno);
+		else
+			what = compare_bytes(fd, buf, n);
+	}
+	close(from);
+	if (what)
+		return what;
+	return read(fd, buf, 1) ? "longer than in the archive" : NULL;
+}
+
+static const char *compare_member(const struct check *c, struct members *a,
+				  const struct member *m)
+{
+	int fd = open_below(c->tree, m->name, O_RDONLY | O_NONBLOCK);
+	const char *what;
+	mode_t mode;
+
+	if (fd < 0)
+		return errno == ENOENT ? "is missing" : strerror(errno);
+	if (m->target) {
+		what = compare_link(c, fd, m->target);
+	} else if (m->directory) {
+		mode = *m->name ? directory_mode(m->mode) :
+				  source_is_public(c->source) ? 0755 : 0700;
+		what = compare_mode(c, fd, S_IFDIR, mode);
+	} else {
+		what = compare_mode(c, fd, S_IFREG, file_mode(m->mode));
+		if (!what)
+			what = compare_data(a, fd);
+	}
+	close(fd);
+	return what;
+}
+
+static int compare_part(struct check *c, unsigned int part)
+{
+	struct stream *s = stream_open(c->source->xz, part);
+	struct members *a = s ? members_open(s, c->source->name) : NULL;
+	const char *what;
+	struct member m;
+	int ret = -1;
+	char *name;
+
+	while (a && (ret = members_next(a, &m)) > 0) {
 		name = strdup(m.name);
-		if (!name || !tsearch(name, &c->names, compare_names))
-			return fail(m.name, "no memory left");
-		wrong = compare_member(c, a, &m);
-		if (wrong) {
-			fail(m.name, "%s", wrong);
-			c->wrong++;
+		if (!name || !tsearch(name, &c->names, compare_names)) {
+			ret = fail(m.name, "out of memory");
+			break;
+		}
+		what = compare_member(c, a, &m);
+		if (what)
+			wrong(c, m.name, what);
+		if (interrupted) {
+			ret = fail("verify", "interrupted");
+			break;
 		}
 	}
+	members_close(a);
+	stream_close(s);
 	return ret;
 }
 
-/* Look for what neither the archive has nor we made below the folder @fd, called @path. */
-static void find_others(struct check *c, int fd, const char *path)
+/* Files that extract --pch makes. */
+static int check_pch(int dir, const char *name, void *arg)
 {
-	DIR *dir = fdopendir(fd);
-	struct dirent *d;
-	char *name;
-	int sub;
+	struct check *c = arg;
+	const char *what = "not made by kheaders";
+	int fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
 
-	while (dir && (d = readdir(dir))) {
-		if (!strcmp(d->d_name, ".") || !strcmp(d->d_name, "..") ||
-		    (!*path && (!strcmp(d->d_name, MARKER) ||
-				!strcmp(d->d_name, PCH_FOLDER))))
-			continue;
-		if (asprintf(&name, "%s%s%s", path, *path ? "/" : "", d->d_name) < 0)
-			break;
-		if (!tfind(name, &c->names, compare_names)) {
-			fail(name, "not in the archive");
-			c->wrong++;
-		}
-		sub = openat(dirfd(dir), d->d_name,
-			     O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-		if (sub >= 0)
-			find_others(c, sub, name);
-		free(name);
-	}
-	if (dir)
-		closedir(dir);
-	else
+	if (!strcmp(name, "kernel.h") || !strcmp(name, "kernel.h.pch") ||
+	    !strcmp(name, "flags") || !strcmp(name, "flags.new"))
+		what = fd < 0 ? strerror(errno) : compare_mode(c, fd, S_IFREG, 0644);
+	if (what)
+		wrong(c, name, what);
+	if (fd >= 0)
 		close(fd);
+	return 0;
 }
 
-static int verify(const char *archive, const char *path, int fd)
+/* Look at @name, which neither the archive has nor extract always makes. */
+static int find_other(int dir, const char *name, void *arg)
 {
-	const char *name = archive ? archive : SYSFS_FILE;
-	struct check c = { .tree = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) };
-	struct stream *s = NULL;
-	struct members *a = NULL;
-	struct identity id;
-	char sha256[SHA256_HEX];
-	int ret = -1;
+	struct check *c = arg;
+	const char *prefix = c->prefix;
+	int sub = open_directory(dir, name);
+	char *path;
 
-	if (c.tree < 0)
-		return fail(path, "%s", strerror(errno));
-	if (!read_marker(c.tree, &id)) {
-		fail(path, "has no marker: not made by kheaders, or not complete");
-		c.wrong++;
+	if (asprintf(&path, "%s%s%s", prefix, *prefix ? "/" : "", name) < 0)
+		return fail(name, "out of memory");
+	if (!strcmp(path, MARKER)) {
+		;
+	} else if (!strcmp(path, PCH_DIRECTORY) && sub >= 0) {
+		list_directory(sub, check_pch, c);
+	} else {
+		if (!tfind(path, &c->names, compare_names))
+			wrong(c, path, "not in the archive");
+		c->prefix = path;
+		if (sub >= 0)
+			list_directory(sub, find_other, c);
+		c->prefix = prefix;
 	}
-	s = stream_open(fd, name);
-	a = s ? members_open(s, name) : NULL;
-	if (a)
-		ret = compare_members(&c, a);
-	members_close(a);
-	ret |= stream_close(s, ret ? NULL : sha256);
-	if (!ret)
-		find_others(&c, dup(c.tree), "");
+	if (sub >= 0)
+		close(sub);
+	free(path);
+	return 0;
+}
+
+static void check_marker(struct check *c, const struct identity *kernel)
+{
+	int fd = open_below(c->tree, MARKER, O_RDONLY | O_NONBLOCK);
+	char release[sizeof(kernel->release)];
+	const char *what = NULL;
+	struct identity id;
+
+	if (fd < 0 || !marker_read(c->tree, &id)) {
+		wrong(c, "", "has no marker: not made by kheaders, or not complete");
+		if (fd >= 0)
+			close(fd);
+		return;
+	}
+	what = compare_mode(c, fd, S_IFREG, 0644);
+	close(fd);
+	if (!what && strcmp(id.sha256, c->source->sha256))
+		what = "names another archive";
+	if (!what && !tree_release(c->tree, c->path, release, sizeof(release)) &&
+	    strcmp(id.release, release))
+		what = "names another release";
+	if (!what && !c->source->from_file && !id.from_file &&
+	    strcmp(id.build_id, kernel->build_id))
+		what = "names another kernel";
+	if (what)
+		wrong(c, MARKER, what);
+}
+
+/* Root, or whoever stands for root where this runs: in a container that may be nobody. */
+static void check_owner(struct check *c)
+{
+	struct stat st, root;
+
+	if (fstat(c->tree, &st) || stat("/", &root)) {
+		wrong(c, "", strerror(errno));
+		return;
+	}
+	c->owner = st.st_uid;
+	if (st.st_uid != 0 && st.st_uid != geteuid() && st.st_uid != root.st_uid)
+		wrong(c, "", "belongs to another user");
+}
+
+static int verify(const struct source *s, const char *path, const struct identity *kernel)
+{
+	struct check c = { .source = s, .path = path, .prefix = "" };
+	unsigned int part;
+	int ret = 0;
+
+	c.tree = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (c.tree < 0)
+		return fail_errno(path, NULL);
+	check_owner(&c);
+	for (part = 0; !ret && part < xz_parts(s->xz); part++)
+		ret = compare_part(&c, part);
+	if (!ret) {
+		check_marker(&c, kernel);
+		list_directory(c.tree, find_other, &c);
+	}
 	close(c.tree);
 	tdestroy(c.names, free);
-	if (!ret && !c.wrong)
-		note(path, "is what the archive holds");
-	return ret || c.wrong ? -1 : 0;
+	if (ret || c.wrong)
+		return -1;
+	note(path, "matches the archive");
+	return 0;
 }
 
-int cmd_verify(int argc, char **argv)
-{
-	static const struct option options[] = {
-		{ "archive", required_argument, NULL, 'a' },
-		{ "dest", required_argument, NULL, 'd' },
-		{ "quiet", no_argument, NULL, 'q' },
-		{ "help", no_argument, NULL, 'h' },
-		{ }
-	};
-	const char *archive = NULL, *dest = NULL;
-	char place[256];
-	struct identity id;
-	bool loaded;
-	int c, fd, ret;
+/* A tree made from this archive, whatever its release. */
+struct search {
+	const struct source *source;
+	const char *directory;
+	char path[PATH_MAX];
+};
 
-	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (c == 'a')
-			archive = optarg;
-		else if (c == 'd')
-			dest = optarg;
-		else if (c == 'q')
-			quiet = true;
-		else {
-			fputs(help_verify, c == 'h' ? stdout : stderr);
-			return c == 'h' ? GOOD : MISUSE;
-		}
+static int find_tree(int dir, const char *name, void *arg)
+{
+	struct search *s = arg;
+	int tree = name[0] == '.' ? -1 : open_directory(dir, name);
+	struct identity id;
+
+	if (tree >= 0 && marker_read(tree, &id) && !strcmp(id.sha256, s->source->sha256))
+		snprintf(s->path, sizeof(s->path), "%s/%s", s->directory, name);
+	if (tree >= 0)
+		close(tree);
+	return *s->path != '\0';
+}
+
+/* The tree in the cache or in /run: of the release, or for a file, made from it. */
+static int default_tree(struct search *s, const char *release)
+{
+	static const char *const directories[] = { CACHE_DIRECTORY, RUN_DIRECTORY };
+	int i, dir;
+
+	for (i = 0; i < 2; i++) {
+		snprintf(s->path, sizeof(s->path), "%s/%s", directories[i], release);
+		if (!s->source->from_file && !access(s->path, F_OK))
+			return 0;
+		*s->path = '\0';
+		s->directory = directories[i];
+		dir = open(s->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (dir >= 0 && s->source->from_file)
+			list_directory(dir, find_tree, s);
+		if (dir >= 0)
+			close(dir);
+		if (*s->path)
+			return 0;
 	}
-	if (optind < argc || (archive && !dest)) {
-		fputs(help_verify, stderr);
-		return MISUSE;
-	}
-	if (running_kernel(&id))
-		return FAILED;
-	snprintf(place, sizeof(place), DEFAULT_PLACE "/%s", id.release);
-	fd = open_archive(archive, &loaded);
-	if (fd < 0)
-		return fd == -2 ? NOTHING : FAILED;
-	ret = verify(archive, dest ? dest : place, fd);
-	close(fd);
-	if (loaded)
-		ret |= unload_module();
-	return ret ? FAILED : GOOD;
+	if (s->source->from_file)
+		return fail(s->source->name, "no tree was made from it in %s; see --dest",
+			    CACHE_DIRECTORY);
+	return fail(CACHE_DIRECTORY, "no tree of Linux %s; run \"kheaders extract\"", release);
+}
+
+enum exit_status cmd_verify(const struct options *o)
+{
+	struct identity kernel;
+	struct source source;
+	struct search s = { .source = &source };
+	enum exit_status status;
+	int ret = 0;
+
+	if (running_kernel(&kernel))
+		return EXIT_FAILED;
+	status = source_open(&source, o->archive);
+	if (status != EXIT_GOOD)
+		return status;
+	if (!o->dest)
+		ret = default_tree(&s, kernel.release);
+	if (!ret)
+		ret = verify(&source, o->dest ? o->dest : s.path, &kernel);
+	if (source_close(&source, false) || ret)
+		return EXIT_FAILED;
+	return EXIT_GOOD;
 }

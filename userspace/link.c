@@ -1,105 +1,178 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The names by which tools find a tree.  What a distribution put there stays: a link is
- * made where there is nothing, or in place of one that leads nowhere.
+ * The name by which tools find a tree, /lib/modules/RELEASE/build: the only link, and
+ * the only place that makes or removes it.  (dpkg unpacks a package of headers through
+ * a link at /usr/src/linux-headers-RELEASE, into our tree.)
+ *
+ * A link of somebody else's that modules can be built through stays.  One that leads to
+ * nothing, or to what builds nothing, is moved aside and comes back with "remove".
  */
-#define _GNU_SOURCE	/* asprintf() */
+#define _GNU_SOURCE	/* O_NOFOLLOW and others */
 #include <errno.h>
-#include <limits.h>
+#include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "kheaders.h"
 
-static const struct {
-	const char *before, *behind;	/* the release */
-} names[] = {
-	{ "/lib/modules/", "/build" },
-	{ "/usr/src/linux-headers-", "" },
-};
+#define ASIDE ".before-kheaders"	/* behind the link's name */
+#define FRESH ".kheaders-new"
 
-#define NAMES (sizeof(names) / sizeof(names[0]))
-
-static void name_of(size_t i, const char *release, char path[PATH_MAX])
+static bool read_link(const char *path, char target[PATH_MAX])
 {
-	snprintf(path, PATH_MAX, "%s%s%s", names[i].before, release, names[i].behind);
+	ssize_t n = readlink(path, target, PATH_MAX - 1);
+
+	target[n < 0 ? 0 : n] = '\0';
+	return n >= 0;
 }
 
-/* Does a link at @path lead to @tree? */
-static bool leads_to(const char *path, const char *tree)
+static bool is_below(const char *path, const char *directory)
 {
-	char target[PATH_MAX];
-	ssize_t n = readlink(path, target, sizeof(target) - 1);
+	size_t len = strlen(directory);
 
-	if (n < 0)
+	return !strncmp(path, directory, len) && path[len] == '/';
+}
+
+/* By name, or by the marker of the tree that it leads to. */
+static bool is_ours(const char *path, const char *target)
+{
+	struct identity id;
+	bool ours = is_below(target, CACHE_DIRECTORY) || is_below(target, RUN_DIRECTORY);
+	int tree = ours ? -1 : open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (tree >= 0) {
+		ours = marker_read(tree, &id);
+		close(tree);
+	}
+	return ours;
+}
+
+/* Can modules be built in @path? */
+static bool builds(const char *path)
+{
+	char file[PATH_MAX + 64];
+
+	snprintf(file, sizeof(file), "%s/Makefile", path);
+	if (access(file, F_OK))
 		return false;
-	target[n] = '\0';
-	return !strcmp(target, tree);
+	snprintf(file, sizeof(file), "%s/include/generated/autoconf.h", path);
+	return !access(file, F_OK);
 }
 
-/* Make the folder that @path is in; kernels without modules have none. */
-static void make_parent(const char *path)
+enum link_state link_look(const char *release, char path[PATH_MAX], char target[PATH_MAX])
 {
-	char parent[PATH_MAX], *slash;
-
-	snprintf(parent, sizeof(parent), "%s", path);
-	slash = strrchr(parent, '/');
-	*slash = '\0';
-	mkdir(parent, 0755);
-}
-
-static int make_link(const char *path, const char *tree)
-{
-	char fresh[PATH_MAX];
 	struct stat st;
 
-	if (lstat(path, &st)) {
-		make_parent(path);
-		return symlink(tree, path);
-	}
-	if (!S_ISLNK(st.st_mode) || leads_to(path, tree) || !stat(path, &st))
-		return 0;
-	/* it leads nowhere; renaming over it fails if it is a folder by now */
-	if ((size_t)snprintf(fresh, sizeof(fresh), "%s.kheaders", path) >= sizeof(fresh))
-		return 0;
+	*target = '\0';
+	snprintf(path, PATH_MAX, "/lib/modules/%s/build", release);
+	if (lstat(path, &st))
+		return LINK_ABSENT;
+	if (!read_link(path, target))
+		return LINK_NONE;
+	if (is_ours(path, target))
+		return LINK_OURS;
+	return builds(path) ? LINK_BUILDS : LINK_USELESS;
+}
+
+/* Make @path lead to @target in one step, whatever it was before. */
+static int replace(const char *path, const char *target)
+{
+	char fresh[PATH_MAX + 16];
+
+	snprintf(fresh, sizeof(fresh), "%s" FRESH, path);
 	unlink(fresh);
-	if (symlink(tree, fresh))
+	if (symlink(target, fresh))
 		return -1;
-	note(path, "led nowhere, and leads to %s now", tree);
 	return rename(fresh, path);
 }
 
-void make_links(const char *release, const char *tree)
+/* The directory that @path is in: a kernel without modules has none. */
+static void parent_of(const char *path, char parent[PATH_MAX])
 {
-	char path[PATH_MAX];
-	size_t i;
+	strcpy(parent, path);
+	*strrchr(parent, '/') = '\0';
+}
 
-	for (i = 0; i < NAMES; i++) {
-		name_of(i, release, path);
-		if (make_link(path, tree))
-			note(path, "no link to %s: %s", tree, strerror(errno));
+static int make_first(const char *path, const char *tree)
+{
+	char parent[PATH_MAX];
+
+	parent_of(path, parent);
+	if (mkdir("/lib/modules", 0755) && errno != EEXIST)
+		return -1;
+	if (mkdir(parent, 0755) && errno != EEXIST)
+		return -1;
+	return symlink(tree, path);
+}
+
+/* Our link goes: to where the one before it led, if there was one. */
+static int remove_link(const char *path, const char *aside)
+{
+	char parent[PATH_MAX];
+
+	if (!rename(aside, path))
+		return 0;
+	if (unlink(path) && errno != ENOENT)
+		return -1;
+	/* the directory, if it was made for the link: others are not empty */
+	parent_of(path, parent);
+	rmdir(parent);
+	return 0;
+}
+
+/* A useless link makes way, and is kept aside. */
+static int displace(const char *path, const char *aside, const char *tree, const char *target)
+{
+	unlink(aside);
+	if (symlink(target, aside) || replace(path, tree))
+		return -1;
+	warn(path, "led to %s, where nothing can be built; leads to %s now", target, tree);
+	return 0;
+}
+
+static int make_link(const char *path, const char *aside, const char *tree,
+		     enum link_state state, const char *target)
+{
+	if (state == LINK_OURS && builds(aside)) {
+		/* somebody has installed what that led to since */
+		note(path, "left to the headers that are installed now");
+		return remove_link(path, aside);
+	}
+	switch (state) {
+	case LINK_ABSENT:
+		return make_first(path, tree);
+	case LINK_OURS:
+		return strcmp(target, tree) ? replace(path, tree) : 0;
+	case LINK_USELESS:
+		return displace(path, aside, tree, target);
+	case LINK_BUILDS:
+		note(path, "leads to %s and stays", target);
+		return 0;
+	default:
+		warn(path, "not a link and stays: tools do not find %s", tree);
+		return 0;
 	}
 }
 
-void remove_links(const char *release, const char *tree)
+int link_settle(const char *release, const char *tree)
 {
-	char path[PATH_MAX];
-	size_t i;
+	char path[PATH_MAX], target[PATH_MAX], aside[PATH_MAX + 32];
+	enum link_state state = link_look(release, path, target);
+	int ret = 0;
 
-	for (i = 0; i < NAMES; i++) {
-		name_of(i, release, path);
-		if (!leads_to(path, tree))
-			continue;
-		if (unlink(path)) {
-			note(path, "cannot be removed: %s", strerror(errno));
-			continue;
-		}
-		/* the folder, if it was made for the link: others are not empty */
-		*strrchr(path, '/') = '\0';
-		if (i == 0)
-			rmdir(path);
-	}
+	snprintf(aside, sizeof(aside), "%s" ASIDE, path);
+	if (tree)
+		ret = make_link(path, aside, tree, state, target);
+	else if (state == LINK_OURS)
+		ret = remove_link(path, aside);
+	/* what was moved aside for a link that is not there any more */
+	if (state == LINK_BUILDS || state == LINK_NONE)
+		unlink(aside);
+	if (ret && tree)
+		warn(path, "no link to %s: %s", tree, strerror(errno));
+	else if (ret)
+		warn(path, "cannot be removed: %s", strerror(errno));
+	return ret;
 }

@@ -1,33 +1,43 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Where trees are.  A tree appears under its name whole, or not at all: it is made in a
- * folder beside it, which only root can enter, and renamed.  The folder that both are
- * in, and all above it, must be such that nobody else can put something in the way.
+ * Where a tree is.  A tree appears under its name whole, or not at all: it is made in a
+ * directory beside it that only root can enter, and renamed; it goes by a rename to a
+ * name beside it, and is deleted there.  Documentation/states.md has all states.
+ *
+ * The directory, and all above it, must be such that nobody else can put something in
+ * the way.
  */
-#define _GNU_SOURCE	/* renameat2(), O_PATH */
-#include <dirent.h>
+#define _GNU_SOURCE	/* O_NOFOLLOW, RENAME_EXCHANGE */
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "kheaders.h"
 
 #define LOCK ".kheaders-lock"
+#define STAGING ".kheaders-staging-"
+#define RETIRED ".kheaders-retired-"
+#define RETIRED_MARKER ".kheaders-retired"
 
-/* Is the open folder @fd safe?  Says why it is not. */
-static int check_folder(int fd, const char *path)
+/* not in every C library */
+#ifndef RENAME_EXCHANGE
+#define RENAME_EXCHANGE 2
+#endif
+
+/* Is the open directory @fd safe?  Reports why it is not. */
+static int check_directory(int fd, const char *path)
 {
 	struct stat st;
 
 	if (fstat(fd, &st))
-		return fail(path, "%s", strerror(errno));
+		return fail_errno(path, NULL);
 	if (st.st_uid != 0 && st.st_uid != geteuid())
 		return fail(path, "refused: belongs to user %u, not to root", st.st_uid);
 	if (st.st_mode & 0022)
@@ -36,299 +46,366 @@ static int check_folder(int fd, const char *path)
 	return 0;
 }
 
-/* Open the folder @path, an absolute one without links in it, and check all above. */
-static int open_checked(const char *path)
+/* A walk along a path: the directory that is reached, its name, and what is to do. */
+struct walk {
+	int fd;
+	unsigned int links;
+	char real[PATH_MAX], todo[PATH_MAX];
+};
+
+static int walk_to_root(struct walk *w)
 {
-	char upto[PATH_MAX], *slash;
-	int fd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC), next;
-
-	snprintf(upto, sizeof(upto), "%s", path);
-	if (fd < 0 || check_folder(fd, "/"))
-		goto failed;
-	for (slash = upto; slash && slash[1];) {
-		char *part = slash + 1;
-
-		slash = strchr(part, '/');
-		if (slash)
-			*slash = '\0';
-		next = openat(fd, part, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-		if (next < 0) {
-			fail(upto, "%s", strerror(errno));
-			goto failed;
-		}
-		close(fd);
-		fd = next;
-		if (check_folder(fd, upto))
-			goto failed;
-		if (slash)
-			*slash = '/';
-	}
-	return fd;
-failed:
-	if (fd >= 0)
-		close(fd);
-	return -1;
+	if (w->fd >= 0)
+		close(w->fd);
+	w->fd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	*w->real = '\0';
+	return w->fd < 0 ? fail_errno("/", NULL) : 0;
 }
 
-/* Does the folder @path, which may be on the way only, pass check_folder()? */
-static int check_on_the_way(const char *path)
-{
-	int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), ret;
-
-	if (fd < 0)
-		return fail(path, "%s", strerror(errno));
-	ret = check_folder(fd, path);
-	close(fd);
-	return ret;
-}
-
-/* Put what the link @real stands for in front of @todo. */
-static int follow_link(char *real, char *todo)
+/* Put where the link @part leads in front of what is to do. */
+static int walk_link(struct walk *w, const char *part)
 {
 	char target[PATH_MAX], rest[PATH_MAX];
 	struct stat st;
-	ssize_t n;
+	ssize_t n = readlinkat(w->fd, part, target, sizeof(target) - 1);
 
-	if (lstat(real, &st) || (n = readlink(real, target, sizeof(target) - 1)) < 0)
-		return fail(real, "%s", strerror(errno));
+	if (n < 0 || fstatat(w->fd, part, &st, AT_SYMLINK_NOFOLLOW))
+		return fail_errno(part, NULL);
 	target[n] = '\0';
 	if (st.st_uid != 0 && st.st_uid != geteuid())
-		return fail(real, "refused: a link of user %u", st.st_uid);
-	strcpy(rest, todo);
-	if ((size_t)snprintf(todo, PATH_MAX, "%s/%s", target, rest) >= PATH_MAX)
-		return fail(real, "too long a name");
-	*strrchr(real, '/') = '\0';
-	if (*target == '/')
-		*real = '\0';
+		return fail(part, "refused: a link of user %u", st.st_uid);
+	if (++w->links > 40)
+		return fail(part, "too many links");
+	strcpy(rest, w->todo);
+	if ((size_t)n + strlen(rest) + 2 > PATH_MAX)
+		return fail(part, "name too long");
+	strcat(strcat(strcpy(w->todo, target), "/"), rest);
+	return *target == '/' ? walk_to_root(w) : 0;
+}
+
+/* Enter the directory @part, or follow it if it is a link. */
+static int walk_step(struct walk *w, const char *part)
+{
+	int next = open_directory(w->fd, part);
+	struct stat st;
+
+	if (next < 0) {
+		if ((errno == ENOTDIR || errno == ELOOP) &&
+		    !fstatat(w->fd, part, &st, AT_SYMLINK_NOFOLLOW) && S_ISLNK(st.st_mode))
+			return walk_link(w, part);
+		return fail(*w->real ? w->real : "/", "%s: %s", part, strerror(errno));
+	}
+	close(w->fd);
+	w->fd = next;
+	if (!strcmp(part, "..")) {
+		*(strrchr(w->real, '/') ?: w->real) = '\0';
+		return 0;
+	}
+	if (strlen(w->real) + strlen(part) + 2 > PATH_MAX)
+		return fail(w->real, "name too long");
+	strcat(strcat(w->real, "/"), part);
 	return 0;
 }
 
 /*
- * realpath(), but no folder and no link on the way may be somebody else's: whoever can
- * change one of them would choose where we write.
+ * Open the directory w->todo; no directory and no link on the way may be somebody
+ * else's, who could choose where we write.  openat2() would save nothing: each part has
+ * to be looked at.
  */
-static int resolve(const char *path, char *real)
+static int walk(struct walk *w)
 {
-	char todo[PATH_MAX], part[PATH_MAX];
-	struct stat st;
-	int links = 0, len;
+	char part[NAME_MAX + 1];
+	size_t skip, len;
 
-	if (*path != '/' && !getcwd(real, PATH_MAX))
-		return fail(path, "%s", strerror(errno));
-	len = snprintf(todo, sizeof(todo), "%s/%s", *path == '/' ? "" : real, path);
-	if (len >= (int)sizeof(todo))
-		return fail(path, "too long a name");
-	*real = '\0';
-	while (sscanf(todo + strspn(todo, "/"), "%[^/]%n", part, &len) == 1) {
-		memmove(todo, todo + strspn(todo, "/") + len,
-			strlen(todo + strspn(todo, "/") + len) + 1);
-		if (check_on_the_way(*real ? real : "/"))
-			return -1;
-		if (!strcmp(part, ".."))
-			*(strrchr(real, '/') ?: real) = '\0';
-		if (!strcmp(part, ".") || !strcmp(part, ".."))
-			continue;
-		if (strlen(real) + strlen(part) + 2 > PATH_MAX)
-			return fail(path, "too long a name");
-		strcat(strcat(real, "/"), part);
-		if (lstat(real, &st))
-			return fail(real, "%s", strerror(errno));
-		if (!S_ISLNK(st.st_mode))
-			continue;
-		if (++links > 40)
-			return fail(path, "%s", strerror(ELOOP));
-		if (follow_link(real, todo))
-			return -1;
+	if (walk_to_root(w))
+		return -1;
+	for (;;) {
+		if (check_directory(w->fd, *w->real ? w->real : "/"))
+			break;
+		skip = strspn(w->todo, "/");
+		len = strcspn(w->todo + skip, "/");
+		if (!len)
+			return w->fd;
+		if (len > NAME_MAX) {
+			fail(w->todo, "name too long");
+			break;
+		}
+		memcpy(part, w->todo + skip, len);
+		part[len] = '\0';
+		memmove(w->todo, w->todo + skip + len, strlen(w->todo + skip + len) + 1);
+		if (strcmp(part, ".") && walk_step(w, part))
+			break;
 	}
-	if (!*real)
-		strcpy(real, "/");
+	if (w->fd >= 0)
+		close(w->fd);
+	return -1;
+}
+
+static int walk_from(struct walk *w, const char *path)
+{
+	size_t len = 0;
+
+	*w->todo = '\0';
+	if (*path != '/') {
+		if (!getcwd(w->todo, sizeof(w->todo)))
+			return fail_errno(path, NULL);
+		strcat(w->todo, strlen(w->todo) + 1 < PATH_MAX ? "/" : "");
+		len = strlen(w->todo);
+	}
+	if (len + strlen(path) >= sizeof(w->todo))
+		return fail(path, "name too long");
+	strcpy(w->todo + len, path);
+	return walk(w);
+}
+
+static int enter(struct location *l, const char *path, const char *name)
+{
+	struct walk w = { .fd = -1 };
+
+	l->lock = -1;
+	l->dir = walk_from(&w, path);
+	if (l->dir < 0)
+		return -1;
+	strcpy(l->path, *w.real ? w.real : "/");
+	strcpy(l->name, name);
 	return 0;
 }
 
-/* Split @path into the folder it is in, resolved, and its last part. */
-static int split_path(struct place *p, const char *path, char *parent)
+int location_open(struct location *l, const char *path)
 {
-	char copy[PATH_MAX], *slash;
-	size_t len;
+	char parent[PATH_MAX], *slash, *name;
+	size_t len = strlen(path);
 
-	len = snprintf(copy, sizeof(copy), "%s%s", *path == '/' ? "" : "./", path);
-	if (len >= sizeof(copy))
-		return fail(path, "too long a name");
-	while (len > 1 && copy[len - 1] == '/')
-		copy[--len] = '\0';
-	slash = strrchr(copy, '/');
+	l->dir = l->lock = -1;
+	if (len + 3 > sizeof(parent))
+		return fail(path, "name too long");
+	sprintf(parent, "%s%s", *path == '/' ? "" : "./", path);
+	len = strlen(parent);
+	while (len > 1 && parent[len - 1] == '/')
+		parent[--len] = '\0';
+	slash = strrchr(parent, '/');
+	name = slash + 1;
+	if (!*name || !strcmp(name, ".") || !strcmp(name, ".."))
+		return fail(path, "not a name that a directory or file can be given");
+	if (strlen(name) > NAME_MAX)
+		return fail(path, "name too long");
 	*slash = '\0';
-	if (!slash[1] || !strcmp(slash + 1, ".") || !strcmp(slash + 1, ".."))
-		return fail(path, "not the name of a folder that could be made");
-	if (resolve(*copy ? copy : "/", parent))
-		return -1;
-	if (asprintf(&p->path, "%s/%s", strcmp(parent, "/") ? parent : "", slash + 1) < 0)
-		return fail(path, "no memory left");
-	p->name = strrchr(p->path, '/') + 1;
+	return enter(l, *parent ? parent : "/", name);
+}
+
+/* Make the directories of @path that do not exist: a rescue system may have no /var. */
+static int make_directories(const char *path)
+{
+	char upto[PATH_MAX], *slash = upto;
+
+	snprintf(upto, sizeof(upto), "%s", path);
+	do {
+		slash = strchr(slash + 1, '/');
+		if (slash)
+			*slash = '\0';
+		if (mkdir(upto, 0755) && errno != EEXIST)
+			return fail_errno(upto, "cannot be made");
+		if (slash)
+			*slash = '/';
+	} while (slash);
 	return 0;
 }
 
-/* A rescue system may have no /var. */
-static int make_default_place(void)
+int location_open_default(struct location *l, const char *path, const char *release, bool create)
 {
-	static const char *const folders[] = { "/var", "/var/cache", DEFAULT_PLACE, NULL };
-	const char *const *path;
-
-	for (path = folders; *path; path++) {
-		if (mkdir(*path, 0755) && errno != EEXIST)
-			return fail(*path, "%s", strerror(errno));
-	}
+	l->dir = l->lock = -1;
+	if (create && make_directories(path))
+		return -1;
+	if (!create && access(path, F_OK))
+		return errno == ENOENT ? 1 : fail_errno(path, NULL);
+	if (enter(l, path, release))
+		return -1;
+	/* this name is what links lead to, whatever a part of it leads to today */
+	strcpy(l->path, path);
 	return 0;
 }
 
-int place_open(struct place *p, const char *path, bool create)
+/* The lock goes with its last holder: under the lock, so that nobody waits for it in vain. */
+void location_close(struct location *l)
 {
-	char parent[PATH_MAX];
-
-	*p = (struct place){ .parent = -1, .lock = -1 };
-	if (create && make_default_place())
-		return -1;
-	if (split_path(p, path, parent))
-		return -1;
-	p->parent = open_checked(parent);
-	return p->parent < 0 ? -1 : 0;
-}
-
-void place_close(struct place *p)
-{
-	free(p->path);
-	if (p->lock >= 0)
-		close(p->lock);
-	if (p->parent >= 0)
-		close(p->parent);
-}
-
-/* What earlier runs left when they were killed: nobody works here while we hold the lock. */
-static int remove_leftovers(struct place *p)
-{
-	DIR *dir = fdopendir(openat(p->parent, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-	struct dirent *d;
-	int ret = 0;
-
-	if (!dir)
-		return fail(p->path, "%s", strerror(errno));
-	while ((d = readdir(dir))) {
-		if (!strncmp(d->d_name, STAGING, strlen(STAGING)))
-			ret |= remove_tree(p->parent, d->d_name);
+	if (l->lock >= 0) {
+		unlinkat(l->dir, LOCK, 0);
+		close(l->lock);
 	}
-	closedir(dir);
-	return ret;
+	if (l->dir >= 0)
+		close(l->dir);
+	l->dir = l->lock = -1;
 }
 
-int place_lock(struct place *p)
+const char *location_tree(const struct location *l)
 {
-	p->lock = openat(p->parent, LOCK, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
-	if (p->lock < 0)
-		return fail(p->path, "cannot be locked: %s", strerror(errno));
-	while (flock(p->lock, LOCK_EX)) {
-		if (errno != EINTR)
-			return fail(p->path, "cannot be locked: %s", strerror(errno));
+	static char path[2][PATH_MAX + NAME_MAX + 2];
+	static unsigned int i;
+
+	i ^= 1;
+	snprintf(path[i], sizeof(path[i]), "%s/%s", l->path[1] ? l->path : "", l->name);
+	return path[i];
+}
+
+/* What killed runs left: nobody else works here while this one holds the lock. */
+static int remove_leftover(int dir, const char *name, void *arg)
+{
+	(void)arg;
+	if (!strncmp(name, STAGING, strlen(STAGING)) || !strncmp(name, RETIRED, strlen(RETIRED)))
+		remove_tree(dir, name);
+	return 0;
+}
+
+/* Is the lock that is held still the one that others would wait for? */
+static bool lock_is_current(const struct location *l)
+{
+	struct stat held, there;
+
+	return !fstat(l->lock, &held) &&
+	       !fstatat(l->dir, LOCK, &there, AT_SYMLINK_NOFOLLOW) &&
+	       held.st_dev == there.st_dev && held.st_ino == there.st_ino;
+}
+
+int location_lock(struct location *l)
+{
+	for (;;) {
+		l->lock = openat(l->dir, LOCK, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+		if (l->lock < 0)
+			return fail_errno(location_tree(l), "cannot be locked");
+		while (flock(l->lock, LOCK_EX)) {
+			if (errno == EINTR && !interrupted)
+				continue;
+			fail_errno(location_tree(l), "cannot be locked");
+			close(l->lock);
+			l->lock = -1;
+			return -1;
+		}
+		if (lock_is_current(l))
+			break;
+		close(l->lock);
 	}
-	return remove_leftovers(p);
+	list_directory(l->dir, remove_leftover, NULL);
+	return 0;
 }
 
-int place_tree(const struct place *p)
+enum tree_state location_look(const struct location *l, const struct identity *kernel,
+			      struct identity *marker)
 {
-	return openat(p->parent, p->name,
-		      O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	int tree = open_directory(l->dir, l->name);
+	enum tree_state state;
+
+	if (tree < 0)
+		return errno == ENOENT ? TREE_ABSENT : TREE_FOREIGN;
+	if (marker_read(tree, marker))
+		state = marker_compare(marker, kernel);
+	else if (!faccessat(tree, RETIRED_MARKER, F_OK, 0))
+		state = TREE_RETIRED;
+	else
+		state = directory_is_empty(tree) ? TREE_EMPTY : TREE_FOREIGN;
+	close(tree);
+	return state;
 }
 
-int place_stage(struct place *p, char name[32])
+static int private_name(const char *prefix, char name[PRIVATE_NAME])
 {
 	uint32_t number;
-	int fd;
 
 	if (getrandom(&number, sizeof(number), 0) != sizeof(number))
-		return fail("getrandom", "%s", strerror(errno));
-	snprintf(name, 32, STAGING "%08x", number);
-	if (mkdirat(p->parent, name, 0700))
-		return fail(p->path, "cannot be made: %s", strerror(errno));
-	fd = openat(p->parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	return fd < 0 ? fail(name, "%s", strerror(errno)) : fd;
+		return fail_errno("getrandom", NULL);
+	snprintf(name, PRIVATE_NAME, "%s%08x", prefix, number);
+	return 0;
 }
 
-int place_remove(const struct place *p, const char *name)
+int location_stage(struct location *l, char name[PRIVATE_NAME])
 {
-	char *path;
-	int ret;
+	int fd;
 
-	if (asprintf(&path, "%.*s%s", (int)(p->name - p->path), p->path, name) < 0)
-		return fail(name, "no memory left");
-	do {
-		ret = tmpfs_unmount(path);
-	} while (ret > 0);
-	free(path);
-	return ret ? ret : remove_tree(p->parent, name);
+	if (private_name(STAGING, name))
+		return -1;
+	if (mkdirat(l->dir, name, 0700))
+		return fail_errno(location_tree(l), "cannot be made");
+	fd = open_directory(l->dir, name);
+	return fd < 0 ? fail_errno(name, NULL) : fd;
+}
+
+int location_retire_from(struct location *l, int dir, const char *name)
+{
+	char retired[PRIVATE_NAME];
+
+	if (private_name(RETIRED, retired))
+		return -1;
+	if (renameat(dir, name, l->dir, retired))
+		return -1;
+	if (sync_directory(l->dir))
+		return fail_errno(location_tree(l), NULL);
+	return remove_tree(l->dir, retired);
 }
 
 /*
- * The old tree and the new one change places, then the old one goes.  Where the file
- * system cannot do that, there is no tree for a moment.
+ * An overlayfs does not rename a directory of its lower layer: without its marker the
+ * tree is none, either.
  */
-int place_commit(struct place *p, const char *staged)
+static int retire_in_place(struct location *l)
 {
-	char old[] = STAGING "old";
+	int tree = open_directory(l->dir, l->name), ret;
 
-	if (!renameat2(p->parent, staged, p->parent, p->name, RENAME_NOREPLACE))
-		goto sync;
-	if (errno == EEXIST &&
-	    !renameat2(p->parent, staged, p->parent, p->name, RENAME_EXCHANGE)) {
-		fsync(p->parent);
-		return remove_tree(p->parent, staged);
-	}
-	/* a tree in memory */
-	if (errno == EBUSY && !place_remove(p, p->name))
-		errno = EEXIST;
-	if (errno != EINVAL && errno != ENOSYS && errno != EEXIST)
-		return fail(p->path, "cannot be put in place: %s", strerror(errno));
-	if ((renameat(p->parent, p->name, p->parent, old) && errno != ENOENT) ||
-	    renameat(p->parent, staged, p->parent, p->name))
-		return fail(p->path, "cannot be put in place: %s", strerror(errno));
-	if (remove_tree(p->parent, old))
-		return -1;
-sync:
-	return fsync(p->parent) ? fail(p->path, "%s", strerror(errno)) : 0;
+	if (tree < 0)
+		return fail_errno(location_tree(l), "cannot be removed");
+	ret = renameat(tree, MARKER, tree, RETIRED_MARKER) && errno != ENOENT;
+	ret = ret || sync_directory(tree);
+	close(tree);
+	if (ret)
+		return fail_errno(location_tree(l), "cannot be removed");
+	return remove_tree_last(l->dir, l->name, RETIRED_MARKER);
 }
 
-/* Empty the folder @fd, and close it. */
-static int empty_folder(int fd, const char *name)
+int location_retire(struct location *l)
 {
-	DIR *dir = fdopendir(fd);
-	struct dirent *d;
-	int ret = 0;
+	char retired[PRIVATE_NAME];
 
-	if (!dir) {
-		close(fd);
-		return fail(name, "%s", strerror(errno));
+	if (private_name(RETIRED, retired))
+		return -1;
+	if (!renameat(l->dir, l->name, l->dir, retired)) {
+		if (sync_directory(l->dir))
+			return fail_errno(location_tree(l), NULL);
+		return remove_tree(l->dir, retired);
 	}
-	while ((d = readdir(dir))) {
-		if (strcmp(d->d_name, ".") && strcmp(d->d_name, ".."))
-			ret |= remove_tree(dirfd(dir), d->d_name);
-	}
-	closedir(dir);
-	return ret;
+	if (errno == EXDEV)
+		return retire_in_place(l);
+	if (errno == EBUSY)
+		return fail(location_tree(l), "cannot be removed: something is mounted there");
+	return fail_errno(location_tree(l), "cannot be removed");
 }
 
-/* Remove @name in the folder @parent and all below it; links are not followed. */
-int remove_tree(int parent, const char *name)
+static bool is_ours(const struct location *l)
 {
-	int fd;
+	struct identity none = { }, marker;
+	enum tree_state state = location_look(l, &none, &marker);
 
-	if (!unlinkat(parent, name, 0) || errno == ENOENT)
-		return 0;
-	if (errno != EISDIR && errno != EPERM)
-		return fail(name, "cannot be removed: %s", strerror(errno));
-	fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0)
-		return fail(name, "cannot be removed: %s", strerror(errno));
-	if (empty_folder(fd, name))
-		return -1;
-	if (unlinkat(parent, name, AT_REMOVEDIR) && errno != ENOENT)
-		return fail(name, "cannot be removed: %s", strerror(errno));
-	return 0;
+	return state >= TREE_RETIRED;
+}
+
+/*
+ * rename() replaces nothing but an empty directory.  A tree of ours changes places with
+ * the new one; where a file system cannot do that, there is none for a moment.
+ */
+int location_commit(struct location *l, const char *staged)
+{
+	if (is_ours(l)) {
+		if (!syscall(SYS_renameat2, l->dir, staged, l->dir, l->name, RENAME_EXCHANGE)) {
+			if (sync_directory(l->dir))
+				return fail_errno(location_tree(l), NULL);
+			/* it is staged's name that the old tree has now */
+			if (remove_tree(l->dir, staged))
+				warn(location_tree(l), "the tree before it is left in %s", staged);
+			return 0;
+		}
+		if (errno != EINVAL && errno != ENOSYS && errno != EXDEV && errno != EPERM)
+			return fail_errno(location_tree(l), "cannot be put in place");
+		if (location_retire(l))
+			return -1;
+	}
+	if (renameat(l->dir, staged, l->dir, l->name))
+		return fail_errno(location_tree(l), "cannot be put in place");
+	return sync_directory(l->dir) ? fail_errno(location_tree(l), NULL) : 0;
 }

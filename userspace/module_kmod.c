@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The module that brings the archive, through libkmod, which modprobe is made of. */
+/* The module that brings the archive, through libkmod, the library behind modprobe. */
 #include <errno.h>
 #include <libkmod.h>
 #include <string.h>
@@ -7,83 +7,103 @@
 
 #include "kheaders.h"
 
-/* Find the module by its name; NULL if there is none.  @ctx is to be unref'd. */
-static struct kmod_module *find_module(struct kmod_ctx *ctx)
+static struct kmod_ctx *new_context(void)
+{
+	struct kmod_ctx *ctx = kmod_new(NULL, NULL);
+
+	if (ctx)
+		kmod_set_log_priority(ctx, 0);
+	else
+		fail(MODULE_NAME, "libkmod cannot be initialized");
+	return ctx;
+}
+
+/* Find the module by its name, and its state; NULL if there is none. */
+static struct kmod_module *find_module(struct kmod_ctx *ctx, enum module_state *state)
 {
 	struct kmod_module *mod = NULL;
 	struct kmod_list *list = NULL;
 
+	*state = MODULE_NONE;
 	if (kmod_module_new_from_lookup(ctx, MODULE_NAME, &list) >= 0 && list)
 		mod = kmod_module_get_module(list);
 	kmod_module_unref_list(list);
+	if (!mod)
+		return NULL;
+	switch (kmod_module_get_initstate(mod)) {
+	case KMOD_MODULE_BUILTIN:
+		*state = MODULE_BUILTIN;
+		break;
+	case KMOD_MODULE_LIVE:
+	case KMOD_MODULE_COMING:
+		*state = MODULE_LOADED;
+		break;
+	default:
+		*state = MODULE_AVAILABLE;
+	}
 	return mod;
 }
 
-int load_module(void)
+enum module_load module_load(void)
 {
-	struct kmod_ctx *ctx = kmod_new(NULL, NULL);
+	struct kmod_ctx *ctx = new_context();
+	enum module_load result = LOAD_NONE;
+	enum module_state state;
 	struct kmod_module *mod;
-	int ret = 0;
+	int ret;
 
 	if (!ctx)
-		return fail(MODULE_NAME, "libkmod: no memory left");
-	kmod_set_log_priority(ctx, 0);
-	mod = find_module(ctx);
-	if (mod) {
-		ret = kmod_module_probe_insert_module(mod, 0, NULL, NULL, NULL, NULL);
-		/* on its way out: since 6.2, and 6.1.y, the kernel does not wait for that */
-		if (ret == -EBUSY)
-			ret = 2;
-		else
-			ret = ret ? fail(MODULE_NAME, "the module does not load: %s",
-					 strerror(ret < 0 ? -ret : EIO)) : 1;
-		kmod_module_unref(mod);
+		return LOAD_FAILED;
+	mod = find_module(ctx, &state);
+	if (state == MODULE_BUILTIN) {
+		result = LOAD_BUILTIN;
+	} else if (mod) {
+		ret = kmod_module_probe_insert_module(mod, KMOD_PROBE_FAIL_ON_LOADED,
+						      NULL, NULL, NULL, NULL);
+		result = LOAD_DONE;
+		if (ret == -EEXIST) {
+			result = LOAD_ALREADY;
+		} else if (ret == -EBUSY) {
+			/* being unloaded: since 6.2, and 6.1.y, the kernel does not wait */
+			result = LOAD_BUSY;
+		} else if (ret) {
+			errno = ret < 0 ? -ret : EIO;
+			result = fail_errno(MODULE_NAME, "the module cannot be loaded");
+		}
 	}
+	kmod_module_unref(mod);
 	kmod_unref(ctx);
-	return ret;
+	return result;
 }
 
-int unload_module(void)
+int module_unload(void)
 {
-	struct kmod_ctx *ctx = kmod_new(NULL, NULL);
+	struct kmod_ctx *ctx = new_context();
 	struct kmod_module *mod;
 	int ret = -ENOENT;
 
 	if (!ctx)
-		return fail(MODULE_NAME, "libkmod: no memory left");
-	kmod_set_log_priority(ctx, 0);
+		return -1;
 	if (!kmod_module_new_from_name(ctx, MODULE_NAME, &mod)) {
 		ret = kmod_module_remove_module(mod, 0);
 		kmod_module_unref(mod);
 	}
 	kmod_unref(ctx);
 	/* somebody else was first, or has it in use */
-	if (ret && ret != -ENOENT && ret != -EAGAIN && ret != -EBUSY)
-		return fail(MODULE_NAME, "the module does not unload: %s", strerror(-ret));
-	return 0;
+	if (!ret || ret == -ENOENT || ret == -EAGAIN || ret == -EBUSY)
+		return 0;
+	errno = -ret;
+	return fail_errno(MODULE_NAME, "the module cannot be unloaded");
 }
 
-const char *module_state(void)
+enum module_state module_state(void)
 {
-	struct kmod_ctx *ctx = kmod_new(NULL, NULL);
-	struct kmod_module *mod = ctx ? find_module(ctx) : NULL;
-	const char *state = NULL;
+	struct kmod_ctx *ctx = new_context();
+	enum module_state state = MODULE_NONE;
 
-	if (mod) {
-		switch (kmod_module_get_initstate(mod)) {
-		case KMOD_MODULE_BUILTIN:
-			state = "built in";
-			break;
-		case KMOD_MODULE_LIVE:
-		case KMOD_MODULE_COMING:
-			state = "loaded";
-			break;
-		default:
-			state = "available";
-		}
-		kmod_module_unref(mod);
-	}
-	if (ctx)
+	if (ctx) {
+		kmod_module_unref(find_module(ctx, &state));
 		kmod_unref(ctx);
+	}
 	return state;
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The module that brings the archive, where there is no libkmod: in a static program,
- * for rescue systems and Android, whose modprobe is busybox's or toybox's.  What there is
- * to load stands in the files of depmod(8).
+ * The module that brings the archive, without libkmod: for a static program, on rescue
+ * systems and Android, whose modprobe is busybox's or toybox's.  The files of depmod(8)
+ * list what can be loaded.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -15,7 +15,7 @@
 
 #include "kheaders.h"
 
-#define STATE "/sys/module/" MODULE_NAME "/initstate"
+#define INITSTATE "/sys/module/" MODULE_NAME "/initstate"
 
 /* Does a line of the running kernel's @file begin with the path of the module? */
 static bool listed(const char *file)
@@ -42,30 +42,38 @@ static bool listed(const char *file)
 	return found;
 }
 
-int load_module(void)
+enum module_state module_state(void)
+{
+	if (!access(INITSTATE, F_OK))
+		return MODULE_LOADED;
+	if (listed("modules.builtin"))
+		return MODULE_BUILTIN;
+	return listed("modules.dep") ? MODULE_AVAILABLE : MODULE_NONE;
+}
+
+/* Busybox's modprobe has no way to say that the module was loaded already: ask before. */
+enum module_load module_load(void)
 {
 	char *const argv[] = { "modprobe", MODULE_NAME, NULL };
 
-	if (listed("modules.builtin") || !listed("modules.dep"))
-		return 0;
-	return run_tool(AT_FDCWD, -1, argv, "kmod") ? -1 : 1;
+	switch (module_state()) {
+	case MODULE_NONE:
+		return LOAD_NONE;
+	case MODULE_BUILTIN:
+		return LOAD_BUILTIN;
+	case MODULE_LOADED:
+		return LOAD_ALREADY;
+	default:
+		return run(AT_FDCWD, argv, "kmod") ? LOAD_FAILED : LOAD_DONE;
+	}
 }
 
-int unload_module(void)
+int module_unload(void)
 {
 	if (!syscall(SYS_delete_module, MODULE_NAME, O_NONBLOCK))
 		return 0;
 	/* somebody else was first, or has it in use */
 	if (errno == ENOENT || errno == EAGAIN || errno == EBUSY)
 		return 0;
-	return fail(MODULE_NAME, "the module does not unload: %s", strerror(errno));
-}
-
-const char *module_state(void)
-{
-	if (!access(STATE, F_OK))
-		return "loaded";
-	if (listed("modules.builtin"))
-		return "built in";
-	return listed("modules.dep") ? "available" : NULL;
+	return fail_errno(MODULE_NAME, "the module cannot be unloaded");
 }

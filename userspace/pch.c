@@ -3,9 +3,9 @@
  * A precompiled header for BPF programs that include kernel headers: most of the time
  * that clang takes for one goes into reading the same headers again.
  *
- * In the tree, the folder bpf holds kernel.h, which includes what such programs use
- * most, flags, a response file with the options of clang, and kernel.h.pch, which clang
- * takes in place of kernel.h:
+ * In the tree, the directory bpf holds kernel.h, which includes what such programs use
+ * most, kernel.h.pch, which clang takes in place of kernel.h, and flags, a response file
+ * with the options of clang, which appears when the others are complete:
  *
  *	clang @TREE/bpf/flags -emit-llvm -c -o - prog.c |
  *		llc -march=bpf -filetype=obj -o prog.o
@@ -13,23 +13,19 @@
  * Kernel headers have inline assembly of its architecture, which clang's own bpf
  * target refuses; hence clang compiles for this machine, as samples/bpf of the kernel do.
  */
-#define _GNU_SOURCE	/* asprintf() */
-#include <dirent.h>
+#define _GNU_SOURCE	/* O_NOFOLLOW and others */
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
-#include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "kheaders.h"
 
-#define FOLDER PCH_FOLDER
-#define HEADER FOLDER "/kernel.h"
-#define FLAGS FOLDER "/flags"
+#define HEADER PCH_DIRECTORY "/kernel.h"
+#define FLAGS PCH_DIRECTORY "/flags"
+#define NEW_FLAGS FLAGS ".new"
 #define PCH HEADER ".pch"
 
 static const char header[] =
@@ -49,110 +45,154 @@ static const char header[] =
 	"#include <net/inet_sock.h>\n"
 	"#include <net/sock.h>\n";
 
-/* %1$s: the tree; %2$s: the kernel's name of the architecture; %3$s: what is included */
-static const char flags[] =
-	"-nostdlibinc\n"
-	"\"-I%1$s/arch/%2$s/include\"\n"
-	"\"-I%1$s/arch/%2$s/include/generated\"\n"
-	"\"-I%1$s/include\"\n"
-	"\"-I%1$s/arch/%2$s/include/uapi\"\n"
-	"\"-I%1$s/arch/%2$s/include/generated/uapi\"\n"
-	"\"-I%1$s/include/uapi\"\n"
-	"\"-I%1$s/include/generated/uapi\"\n"
-	"-D__KERNEL__ -D__BPF_TRACING__ -D__TARGET_ARCH_%2$s -DKBUILD_MODNAME=\\\"bpf\\\"\n"
+/* Include directories in the order of the kernel's own LINUXINCLUDE; %: the architecture */
+static const char *const directories[] = {
+	"arch/%/include", "arch/%/include/generated", "include", "arch/%/include/uapi",
+	"arch/%/include/generated/uapi", "include/uapi", "include/generated/uapi",
+};
+
+static const char options[] =
 	"-O2 -g -fms-extensions -fno-stack-protector -fno-jump-tables\n"
 	"-Wno-unknown-warning-option -Wno-address-of-packed-member\n"
 	"-Wno-compare-distinct-pointer-types -Wno-gnu-variable-sized-type-not-at-end\n"
 	"-Wno-microsoft-anon-tag -Wno-pointer-sign -Wno-tautological-compare\n"
-	"-Wno-unused-value\n"
-	"%3$s\n";
+	"-Wno-unused-value\n";
 
-/* Find the architecture of the tree: the one that has generated headers. */
-static int find_arch(int tree, char arch[NAME_MAX + 1])
+struct arch {
+	int tree;
+	char name[NAME_MAX + 1];
+};
+
+/* The architecture of a tree is the one that has generated headers. */
+static int find_arch(int dir, const char *name, void *arg)
 {
-	char name[NAME_MAX + 32];
-	struct dirent *d;
-	DIR *dir;
+	struct arch *arch = arg;
+	char path[NAME_MAX + 32];
+	int fd;
 
-	*arch = '\0';
-	dir = fdopendir(openat(tree, "arch", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-	while (dir && (d = readdir(dir))) {
-		snprintf(name, sizeof(name), "arch/%s/include/generated", d->d_name);
-		if (d->d_name[0] != '.' && !faccessat(tree, name, F_OK, 0))
-			strcpy(arch, d->d_name);
-	}
-	if (dir)
-		closedir(dir);
-	return *arch ? 0 : fail("arch", "no folder there with generated headers");
+	(void)dir;
+	snprintf(path, sizeof(path), "arch/%s/include/generated", name);
+	fd = open_below(arch->tree, path, O_RDONLY | O_DIRECTORY);
+	if (fd < 0)
+		return 0;
+	close(fd);
+	strcpy(arch->name, name);
+	return 1;
 }
 
-/* Write the file @name below @tree anew. */
-__attribute__((format(printf, 3, 4)))
-static int write_file(int tree, const char *name, const char *format, ...)
+static FILE *create(int tree, const char *name)
 {
-	int fd, ret;
-	va_list args;
+	int fd = openat(tree, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+	FILE *f = fd < 0 ? NULL : fdopen(fd, "w");
 
-	unlinkat(tree, name, 0);
-	fd = openat(tree, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
-	if (fd < 0)
-		return fail(name, "%s", strerror(errno));
-	va_start(args, format);
-	ret = vdprintf(fd, format, args) < 0 ? fail(name, "%s", strerror(errno)) : 0;
-	va_end(args);
-	close(fd);
+	if (!f) {
+		fail_errno(name, NULL);
+		if (fd >= 0)
+			close(fd);
+	}
+	return f;
+}
+
+static int finish(FILE *f, const char *name)
+{
+	int ret = fflush(f) || fsync(fileno(f)) ? fail_errno(name, NULL) : 0;
+
+	fclose(f);
 	return ret;
 }
 
-/* Sync what clang wrote, and give it the name that clang looks for. */
-static int finish_pch(int tree)
+static int write_header(int tree)
 {
-	int fd = openat(tree, PCH ".new", O_RDONLY | O_NOFOLLOW | O_CLOEXEC), ret = 0;
+	FILE *f = create(tree, HEADER);
 
-	if (fd < 0 || fsync(fd) || renameat(tree, PCH ".new", tree, PCH))
-		ret = fail(PCH, "cannot be made: %s", strerror(errno));
+	if (!f)
+		return -1;
+	fputs(header, f);
+	return finish(f, HEADER);
+}
+
+/* The options for the tree at @path; @include: programs include the header, too. */
+static int write_flags(int tree, const char *path, const char *arch, bool include)
+{
+	FILE *f = create(tree, NEW_FLAGS);
+	const char *p;
+	size_t i;
+
+	if (!f)
+		return -1;
+	fputs("-nostdlibinc\n", f);
+	for (i = 0; i < sizeof(directories) / sizeof(directories[0]); i++) {
+		fprintf(f, "\"-I%s/", path);
+		for (p = directories[i]; *p; p++) {
+			if (*p == '%')
+				fputs(arch, f);
+			else
+				putc(*p, f);
+		}
+		fputs("\"\n", f);
+	}
+	fprintf(f, "-D__KERNEL__ -D__BPF_TRACING__ -D__TARGET_ARCH_%s -DKBUILD_MODNAME=\\\"bpf\\\"\n",
+		arch);
+	fputs(options, f);
+	if (include)
+		fprintf(f, "-include \"%s/" HEADER "\"\n", path);
+	return finish(f, FLAGS);
+}
+
+static int sync_pch(int tree)
+{
+	int fd = open_below(tree, PCH, O_RDONLY), ret = 0;
+
+	if (fd < 0 || fsync(fd))
+		ret = fail_errno(PCH, NULL);
 	if (fd >= 0)
 		close(fd);
 	return ret;
 }
 
-/* Precompile the header @name; the flags become those of programs that use it then. */
-static int precompile(const struct place *p, int tree, char *name, char *include)
+/* Precompile the header, which clang remembers by its path. */
+static int precompile(const char *path, int tree, const char *arch)
 {
-	char *const clang[] = { "clang", "@" FLAGS, "-w", "-x", "c-header", name,
-				"-o", PCH ".new", NULL };
-	char arch[NAME_MAX + 1];
+	char name[PATH_MAX + NAME_MAX + 32];
+	char *const clang[] = { "clang", "@" NEW_FLAGS, "-w", "-x", "c-header", name,
+				"-o", PCH, NULL };
 
-	if (find_arch(tree, arch))
+	snprintf(name, sizeof(name), "%s/" HEADER, path);
+	if (mkdirat(tree, PCH_DIRECTORY, 0755))
+		return fail_errno(PCH_DIRECTORY, NULL);
+	if (write_header(tree) || write_flags(tree, path, arch, false) ||
+	    run(tree, clang, "clang") || sync_pch(tree) || unlinkat(tree, NEW_FLAGS, 0) ||
+	    write_flags(tree, path, arch, true))
 		return -1;
-	if (mkdirat(tree, FOLDER, 0755) && errno != EEXIST)
-		return fail(p->path, "%s", strerror(errno));
-	if (write_file(tree, HEADER, "%s", header) ||
-	    write_file(tree, FLAGS, flags, p->path, arch, "") ||
-	    run_tool(tree, -1, clang, "clang") || finish_pch(tree))
-		return -1;
-	return write_file(tree, FLAGS, flags, p->path, arch, include);
+	if (renameat(tree, NEW_FLAGS, tree, FLAGS))
+		return fail_errno(FLAGS, NULL);
+	return 0;
 }
 
-int make_pch(struct place *p)
+int make_pch(struct location *l)
 {
-	char name[PATH_MAX], include[PATH_MAX + 16];
-	int tree, ret;
+	const char *path = location_tree(l);
+	int tree = open_directory(l->dir, l->name), dir, ret = -1;
+	struct arch arch = { .tree = tree };
 
-	if (p->lock < 0 && place_lock(p))
-		return -1;
-	tree = place_tree(p);
 	if (tree < 0)
-		return fail(p->path, "%s", strerror(errno));
+		return fail_errno(path, NULL);
 	/* one of another clang would be an error for this one */
-	remove_tree(tree, FOLDER);
-	snprintf(name, sizeof(name), "%s/" HEADER, p->path);
-	snprintf(include, sizeof(include), "-include \"%s\"", name);
-	ret = precompile(p, tree, name, include);
-	if (ret)
-		remove_tree(tree, FOLDER);
+	if (location_retire_from(l, tree, PCH_DIRECTORY) && errno != ENOENT) {
+		close(tree);
+		return fail(path, "cannot remove the precompiled header that is there");
+	}
+	dir = open_directory(tree, "arch");
+	if (dir < 0 || list_directory(dir, find_arch, &arch) != 1)
+		fail(path, "no directory below arch has generated headers");
 	else
-		note(p->path, "precompiled " HEADER);
+		ret = precompile(path, tree, arch.name);
+	if (dir >= 0)
+		close(dir);
+	if (ret)
+		remove_tree(tree, PCH_DIRECTORY);
+	else
+		note(path, "precompiled " HEADER);
 	close(tree);
 	return ret;
 }

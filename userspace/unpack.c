@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Write the members of an archive below a folder that is ours alone.  Every file is
- * made anew (O_EXCL) in a folder that was opened part by part without following
- * links.  The reader of the archive makes the folders; threads make the files, which
- * is what takes the time.
+ * Write the members of an archive below a directory that is ours alone.  Each part of
+ * the archive is decoded and written by a thread of its own.  Every file is created
+ * (O_EXCL) in a directory that was opened part by part without following links.
  */
-#define _GNU_SOURCE	/* O_NOFOLLOW, asprintf() */
+#define _GNU_SOURCE	/* O_NOFOLLOW, sched_getaffinity() */
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <signal.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,111 +17,66 @@
 
 #include "kheaders.h"
 
-#define WRITERS_MAX 4
-#define QUEUE_BYTES (1 << 20)	/* wait with more until some are written */
-#define BATCH_BYTES (256 << 10)	/* handed over at once */
-#define FILE_BYTES (4 << 10)	/* what a file counts beside what is in it */
-#define SMALL_FILE (256 << 10)	/* larger ones the reader writes itself */
+#define MOST_LINKS 1000
 
-/* A folder that files are waiting for; the reader holds one reference. */
-struct folder {
-	int fd;
-	int references;
-	char *path;
+/* A link of the archive: in the tree it is a copy of its target. */
+struct link {
+	struct link *next;
+	char *target;
+	char name[];
 };
 
-struct job {
-	struct job *next;
-	struct folder *folder;
-	char *name;
-	size_t size;
-	mode_t mode;
-	time_t time;
-	char data[];
+/*
+ * @dir: the directory that the last file went to, called @path
+ * @stop: of all workers
+ */
+struct worker {
+	const struct source *source;
+	unsigned int part;
+	int tree, dir;
+	char path[PATH_MAX];
+	struct link *links;
+	unsigned int nr_links;
+	struct stream *stream;
+	bool failed, *stop;
+	int shown;
 };
 
-/* Jobs that one thread does; @last: where the next one goes. */
-struct batch {
-	struct batch *next;
-	struct job *jobs, **last;
-	size_t bytes;
-};
-
-/* @batch: what the reader is filling; @first, @last: batches that wait */
-struct unpacker {
-	struct members *a;
-	struct stream *s;
-	int tree;
-	struct folder *folder;
-	struct batch *batch;
-
-	pthread_mutex_t mutex;
-	pthread_cond_t more, less;
-	struct batch *first, **last;
-	size_t bytes;
-	bool done, failed;
-};
-
-static volatile sig_atomic_t interrupted;
-
-static void interrupt(int signal)
+/* Open the directory @path, of @len bytes, below @tree; make what does not exist. */
+static int make_directories(int tree, const char *path, size_t len)
 {
-	(void)signal;
-	interrupted = 1;
-}
+	char part[NAME_MAX + 1];
+	int fd = open_directory(tree, "."), next;
+	size_t n;
 
-static void folder_put(struct folder *f)
-{
-	if (!f || __atomic_sub_fetch(&f->references, 1, __ATOMIC_ACQ_REL))
-		return;
-	close(f->fd);
-	free(f->path);
-	free(f);
-}
-
-/* Open the folder @path below @tree; make the parts of it that are not there. */
-static int open_folder(int tree, const char *path)
-{
-	char part[256];
-	int fd = dup(tree), next;
-	size_t len;
-
-	while (fd >= 0 && *path) {
-		len = strcspn(path, "/");
-		snprintf(part, sizeof(part), "%.*s", (int)len, path);
-		path += len + (path[len] == '/');
-		if (mkdirat(fd, part, 0755) && errno != EEXIST)
-			next = -1;
-		else
-			next = openat(fd, part, O_RDONLY | O_DIRECTORY | O_NOFOLLOW |
-				      O_CLOEXEC);
+	while (fd >= 0 && len) {
+		n = strcspn(path, "/");
+		n = n < len ? n : len;
+		snprintf(part, sizeof(part), "%.*s", (int)n, path);
+		path += n + (n < len);
+		len -= n + (n < len);
+		next = -1;
+		if (!mkdirat(fd, part, 0755) || errno == EEXIST)
+			next = open_directory(fd, part);
 		if (next < 0)
-			fail(part, "%s", strerror(errno));
+			fail_errno(part, NULL);
 		close(fd);
 		fd = next;
 	}
 	return fd;
 }
 
-/* Make @path, of @len bytes, the folder that the next files go to. */
-static int enter_folder(struct unpacker *u, const char *path, size_t len)
+/* Have @path, of @len bytes, open as w->dir. */
+static int enter_directory(struct worker *w, const char *path, size_t len)
 {
-	struct folder *f;
-
-	if (u->folder && strlen(u->folder->path) == len &&
-	    !strncmp(u->folder->path, path, len))
-		return 0;
-	folder_put(u->folder);
-	u->folder = NULL;
-	f = calloc(1, sizeof(*f));
-	if (!f || !(f->path = strndup(path, len))) {
-		free(f);
-		return fail("unpack", "no memory left");
+	if (w->dir >= 0) {
+		if (strlen(w->path) == len && !strncmp(w->path, path, len))
+			return 0;
+		close(w->dir);
 	}
-	f->references = 1;
-	f->fd = open_folder(u->tree, f->path);
-	u->folder = f;
-	return f->fd < 0 ? -1 : 0;
+	w->dir = make_directories(w->tree, path, len);
+	snprintf(w->path, sizeof(w->path), "%.*s", (int)len, path);
+	return w->dir < 0 ? -1 : 0;
 }
 
 static int write_bytes(int fd, const char *data, size_t size)
@@ -142,13 +96,14 @@ static int write_bytes(int fd, const char *data, size_t size)
 }
 
 /* @mode stays as it is: main() sets the umask. */
-static int create_file(const struct folder *f, const char *name, mode_t mode)
+static int create_file(int dir, const char *name, mode_t mode)
 {
-	int fd = openat(f->fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
-			mode);
+	int fd = openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
 
-	if (fd < 0)
-		fail(name, "%s", errno == EEXIST ? "twice in the archive" : strerror(errno));
+	if (fd < 0 && errno == EEXIST)
+		fail(name, "refused: twice in the archive");
+	else if (fd < 0)
+		fail_errno(name, NULL);
 	return fd;
 }
 
@@ -159,226 +114,221 @@ static int finish_file(int fd, const char *name, time_t time)
 	int ret = 0;
 
 	if (futimens(fd, times))
-		ret = fail(name, "%s", strerror(errno));
+		ret = fail_errno(name, NULL);
 	if (close(fd) && !ret)
-		ret = fail(name, "%s", strerror(errno));
+		ret = fail_errno(name, NULL);
 	return ret;
 }
 
-static int write_job(const struct job *j)
+static int write_file(struct worker *w, struct members *a, const struct member *m,
+		      const char *name)
 {
-	int fd = create_file(j->folder, j->name, j->mode), ret;
-
-	if (fd < 0)
-		return -1;
-	ret = write_bytes(fd, j->data, j->size);
-	if (ret)
-		fail(j->name, "%s", strerror(errno));
-	return finish_file(fd, j->name, j->time) | ret;
-}
-
-static void free_job(struct job *j)
-{
-	folder_put(j->folder);
-	free(j->name);
-	free(j);
-}
-
-/* Take the next batch; NULL when there will be none. */
-static struct batch *take_batch(struct unpacker *u)
-{
-	struct batch *b;
-
-	pthread_mutex_lock(&u->mutex);
-	while (!u->first && !u->done)
-		pthread_cond_wait(&u->more, &u->mutex);
-	b = u->first;
-	if (b) {
-		u->first = b->next;
-		if (!u->first)
-			u->last = &u->first;
-		u->bytes -= b->bytes;
-		pthread_cond_signal(&u->less);
-	}
-	pthread_mutex_unlock(&u->mutex);
-	return b;
-}
-
-static void *run_writer(void *arg)
-{
-	struct unpacker *u = arg;
-	struct batch *b;
-	struct job *j;
-
-	while ((b = take_batch(u))) {
-		while ((j = b->jobs)) {
-			if (!__atomic_load_n(&u->failed, __ATOMIC_RELAXED) && write_job(j))
-				__atomic_store_n(&u->failed, true, __ATOMIC_RELAXED);
-			b->jobs = j->next;
-			free_job(j);
-		}
-		free(b);
-	}
-	return NULL;
-}
-
-/* Hand over what has been gathered. */
-static void give_batch(struct unpacker *u)
-{
-	struct batch *b = u->batch;
-
-	u->batch = NULL;
-	if (!b)
-		return;
-	pthread_mutex_lock(&u->mutex);
-	while (u->bytes > QUEUE_BYTES)
-		pthread_cond_wait(&u->less, &u->mutex);
-	*u->last = b;
-	u->last = &b->next;
-	u->bytes += b->bytes;
-	pthread_cond_signal(&u->more);
-	pthread_mutex_unlock(&u->mutex);
-}
-
-static int add_job(struct unpacker *u, struct job *j)
-{
-	if (!u->batch) {
-		u->batch = calloc(1, sizeof(*u->batch));
-		if (!u->batch) {
-			free_job(j);
-			return fail("unpack", "no memory left");
-		}
-		u->batch->last = &u->batch->jobs;
-	}
-	*u->batch->last = j;
-	u->batch->last = &j->next;
-	u->batch->bytes += j->size + FILE_BYTES;
-	if (u->batch->bytes > BATCH_BYTES)
-		give_batch(u);
-	return 0;
-}
-
-/* Only x for the owner tells programs from other files. */
-static mode_t file_mode(mode_t mode)
-{
-	return mode & 0100 ? 0755 : mode & 0004 ? 0644 : 0600;
-}
-
-static int queue_file(struct unpacker *u, const struct member *m, const char *name)
-{
-	struct job *j = malloc(sizeof(*j) + m->size);
-	size_t at = 0;
+	int fd = create_file(w->dir, name, file_mode(m->mode)), ret = 0;
+	const void *data;
 	ssize_t n;
 
-	if (!j || !(j->name = strdup(name))) {
-		free(j);
-		return fail(name, "no memory left");
-	}
-	j->next = NULL;
-	j->folder = u->folder;
-	__atomic_add_fetch(&u->folder->references, 1, __ATOMIC_ACQ_REL);
-	j->size = m->size;
-	j->mode = file_mode(m->mode);
-	j->time = m->time;
-	while (at < m->size) {
-		n = members_read(u->a, j->data + at, m->size - at);
-		if (n <= 0) {
-			free_job(j);
-			return -1;
-		}
-		at += n;
-	}
-	return add_job(u, j);
-}
-
-static int write_large(struct unpacker *u, const struct member *m, const char *name)
-{
-	int fd = create_file(u->folder, name, file_mode(m->mode)), ret = 0;
-	char *buf = malloc(SMALL_FILE);
-	ssize_t n = buf ? 0 : -1;
-
-	while (fd >= 0 && buf && !ret && (n = members_read(u->a, buf, SMALL_FILE)) > 0) {
-		ret = write_bytes(fd, buf, n);
-		if (ret)
-			fail(name, "%s", strerror(errno));
-	}
-	free(buf);
 	if (fd < 0)
 		return -1;
-	return finish_file(fd, name, m->time) | ret | (n < 0 ? -1 : 0);
+	while ((n = members_read(a, &data)) > 0) {
+		if (write_bytes(fd, data, n)) {
+			ret = fail_errno(name, NULL);
+			break;
+		}
+	}
+	return finish_file(fd, name, m->time) || ret || n < 0 ? -1 : 0;
 }
 
-static int unpack_member(struct unpacker *u, const struct member *m)
+static int remember_link(struct worker *w, const struct member *m)
+{
+	struct link *l = malloc(sizeof(*l) + strlen(m->name) + 1);
+
+	if (!l || ++w->nr_links > MOST_LINKS) {
+		free(l);
+		return fail(m->name, "refused: more links than any kheaders archive has");
+	}
+	strcpy(l->name, m->name);
+	l->target = strdup(m->target);
+	l->next = w->links;
+	w->links = l;
+	return l->target ? 0 : fail(m->name, "out of memory");
+}
+
+static int unpack_member(struct worker *w, struct members *a, const struct member *m)
 {
 	const char *slash = strrchr(m->name, '/');
 	const char *name = slash ? slash + 1 : m->name;
 
-	if (m->folder)
-		return enter_folder(u, m->name, strlen(m->name));
-	if (enter_folder(u, m->name, slash ? slash - m->name : 0))
-		return -1;
-	return m->size > SMALL_FILE ? write_large(u, m, name) : queue_file(u, m, name);
-}
-
-static void show_progress(struct unpacker *u, int *shown)
-{
-	int percent = stream_percent(u->s);
-
-	if (quiet || !isatty(STDERR_FILENO) || percent == *shown)
-		return;
-	*shown = percent;
-	fprintf(stderr, "\rextracting: %3d %%%s", percent, percent == 100 ? "\n" : "");
-}
-
-static int unpack_all(struct unpacker *u)
-{
-	int ret, shown = -1;
-	struct member m;
-
-	while ((ret = members_next(u->a, &m)) > 0) {
-		if (interrupted)
-			return fail("extract", "interrupted");
-		if (unpack_member(u, &m) || __atomic_load_n(&u->failed, __ATOMIC_RELAXED))
+	if (m->target)
+		return remember_link(w, m);
+	if (m->directory) {
+		if (enter_directory(w, m->name, strlen(m->name)))
 			return -1;
-		show_progress(u, &shown);
+		/* the root's is set when the tree is complete */
+		if (*m->name && directory_mode(m->mode) != 0755 &&
+		    fchmod(w->dir, directory_mode(m->mode)))
+			return fail_errno(name, NULL);
+		return 0;
+	}
+	if (enter_directory(w, m->name, slash ? slash - m->name : 0))
+		return -1;
+	return write_file(w, a, m, name);
+}
+
+/* What is left, the sync and the rename, takes the last tenth. */
+static void show_progress(struct worker *w)
+{
+	int percent = stream_progress(w->stream) * 90 / 1000;
+
+	if (w->part || quiet || !isatty(STDERR_FILENO) || percent == w->shown)
+		return;
+	w->shown = percent;
+	fprintf(stderr, "\rextracting: %3d %%", percent);
+}
+
+static void unpack_part(struct worker *w)
+{
+	struct members *a = NULL;
+	struct member m;
+	int ret = -1;
+
+	w->stream = stream_open(w->source->xz, w->part);
+	if (w->stream)
+		a = members_open(w->stream, w->source->name);
+	while (a && (ret = members_next(a, &m)) > 0) {
+		if (__atomic_load_n(w->stop, __ATOMIC_RELAXED) || interrupted)
+			break;
+		if (unpack_member(w, a, &m))
+			break;
+		show_progress(w);
+	}
+	w->failed = ret;
+	if (ret)
+		__atomic_store_n(w->stop, true, __ATOMIC_RELAXED);
+	members_close(a);
+	stream_close(w->stream);
+	if (w->dir >= 0)
+		close(w->dir);
+}
+
+static void *run_worker(void *arg)
+{
+	unpack_part(arg);
+	return NULL;
+}
+
+/* Copy the file @l->target to @l->name; 1 if it does not exist yet. */
+static int copy_target(int tree, const struct link *l)
+{
+	const char *slash = strrchr(l->name, '/'), *name = slash ? slash + 1 : l->name;
+	int from = open_below(tree, l->target, O_RDONLY | O_NONBLOCK), dir, to = -1, ret = 0;
+	char buf[1 << 14];
+	struct stat st;
+	ssize_t n;
+
+	if (from < 0)
+		return errno == ENOENT ? 1 : fail_errno(l->target, NULL);
+	if (fstat(from, &st) || !S_ISREG(st.st_mode)) {
+		close(from);
+		return fail(l->name, "refused: a link to what is not a file");
+	}
+	dir = make_directories(tree, l->name, slash ? slash - l->name : 0);
+	if (dir >= 0) {
+		to = create_file(dir, name, st.st_mode & 0777);
+		close(dir);
+	}
+	while (to >= 0 && !ret && (n = read(from, buf, sizeof(buf)))) {
+		if (n < 0 || write_bytes(to, buf, n))
+			ret = fail_errno(l->name, NULL);
+	}
+	close(from);
+	if (to < 0)
+		return -1;
+	return finish_file(to, name, st.st_mtime) || ret ? -1 : 0;
+}
+
+/* A link may lead to another one: go round as long as that makes a file. */
+static int copy_targets(int tree, struct link **links)
+{
+	struct link **at, *l;
+	bool progress;
+	int ret;
+
+	do {
+		progress = false;
+		for (at = links; (l = *at);) {
+			ret = copy_target(tree, l);
+			if (ret < 0)
+				return -1;
+			if (ret) {
+				at = &l->next;
+				continue;
+			}
+			progress = true;
+			*at = l->next;
+			free(l->target);
+			free(l);
+		}
+	} while (progress);
+	return *links ? fail((*links)->name, "refused: a link that leads to nothing") : 0;
+}
+
+static int copy_all_targets(struct worker *w, unsigned int n, int tree)
+{
+	struct link *links = NULL, **last = &links;
+	unsigned int i;
+	int ret;
+
+	for (i = 0; i < n; i++) {
+		*last = w[i].links;
+		while (*last)
+			last = &(*last)->next;
+	}
+	ret = copy_targets(tree, &links);
+	while (links) {
+		struct link *next = links->next;
+
+		free(links->target);
+		free(links);
+		links = next;
 	}
 	return ret;
 }
 
-/*
- * unpack - write the members of @a below the folder @tree
- * @a: the members
- * @tree: descriptor of an empty folder that nobody else can enter
- * @s: the stream of @a, for the progress that is shown on a terminal
- */
-int unpack(struct members *a, int tree, struct stream *s)
+/* Threads only help where there are processors for them. */
+static bool have_processors(unsigned int n)
 {
-	struct unpacker u = { .a = a, .s = s, .tree = tree, .last = &u.first };
-	struct sigaction action = { .sa_handler = interrupt };
-	long writers = sysconf(_SC_NPROCESSORS_ONLN), i;
-	pthread_t thread[WRITERS_MAX];
-	int ret = 0;
+	cpu_set_t set;
 
-	sigaction(SIGINT, &action, NULL);
-	sigaction(SIGTERM, &action, NULL);
-	pthread_mutex_init(&u.mutex, NULL);
-	pthread_cond_init(&u.more, NULL);
-	pthread_cond_init(&u.less, NULL);
-	writers = writers < 1 ? 1 : writers > WRITERS_MAX ? WRITERS_MAX : writers;
-	for (i = 0; i < writers; i++) {
-		if (pthread_create(&thread[i], NULL, run_writer, &u))
-			break;
+	return !sched_getaffinity(0, sizeof(set), &set) && CPU_COUNT(&set) >= (int)n;
+}
+
+int unpack(const struct source *s, int tree)
+{
+	unsigned int n = xz_parts(s->xz), i;
+	bool threads = n > 1 && have_processors(n), failed = false, stop = false;
+	struct worker *w = calloc(n, sizeof(*w));
+	pthread_t thread[PARTS_MAX];
+	bool started[PARTS_MAX] = { };
+
+	if (!w)
+		return fail(s->name, "out of memory");
+	for (i = 0; i < n; i++) {
+		w[i] = (struct worker){ .source = s, .part = i, .tree = tree, .dir = -1,
+					.stop = &stop, .shown = -1 };
 	}
-	ret = i ? unpack_all(&u) : fail("extract", "cannot start a thread");
-	give_batch(&u);
-	pthread_mutex_lock(&u.mutex);
-	if (ret)
-		u.failed = true;
-	u.done = true;
-	pthread_cond_broadcast(&u.more);
-	pthread_mutex_unlock(&u.mutex);
-	while (i--)
-		pthread_join(thread[i], NULL);
-	folder_put(u.folder);
-	return ret || u.failed ? -1 : 0;
+	for (i = 1; threads && i < n; i++)
+		started[i] = !pthread_create(&thread[i], NULL, run_worker, &w[i]);
+	for (i = 0; i < n; i++) {
+		if (started[i])
+			pthread_join(thread[i], NULL);
+		else if (!stop)
+			unpack_part(&w[i]);
+		failed |= w[i].failed;
+	}
+	failed |= stop;
+	if (interrupted)
+		failed = fail("extract", "interrupted");
+	failed |= copy_all_targets(w, failed ? 0 : n, tree);
+	free(w);
+	return failed ? -1 : 0;
 }

@@ -37,12 +37,12 @@ options_in_manual() {
 options_in_completion() {
 	bash -c '. "$1"; COMP_WORDS=(kheaders "$2" --); COMP_CWORD=2
 		_kheaders; printf "%s\n" "${COMPREPLY[@]}"' bash \
-		"$top/userspace/kheaders.bash" "$1" | options
+		"$top/userspace/completion/kheaders.bash" "$1" | options
 }
 
 subcommands_in_completion() {
 	bash -c '. "$1"; COMP_WORDS=(kheaders ""); COMP_CWORD=1
-		_kheaders; printf "%s\n" "${COMPREPLY[@]}"' bash "$top/userspace/kheaders.bash" |
+		_kheaders; printf "%s\n" "${COMPREPLY[@]}"' bash "$top/userspace/completion/kheaders.bash" |
 		grep -v '^-'
 }
 
@@ -90,6 +90,8 @@ ktap_print_header
 quiet make -s -C "$top/userspace" BUILDDIR="$tmp/build" ||
 	ktap_exit_fail_msg "the program does not build"
 kheaders=$tmp/build/kheaders
+# the completion asks the program itself
+PATH=$tmp/build:$PATH
 mandoc -T ascii -O width=1000 "$top/userspace/kheaders.8" | col -b > "$tmp/manual"
 awk '/^SYNOPSIS/ { on = 1; next } /^[A-Z]/ { on = 0 } on' "$tmp/manual" > "$tmp/synopsis"
 "$kheaders" --help | sed -n 's/^  \([a-z][a-z-]*\)  .*/\1/p' | grep -v -x help > "$tmp/subcommands"

@@ -73,7 +73,7 @@ function_lengths() {
 licences() {
 	for file in $files; do
 		case $file in
-		COPYING|NEWS|README*|SECURITY.md|debian/*|CONTRIBUTING|Documentation/*|patches/cover|*.message|*.symbols|.*|*/settings|*/config|*.tsv|*.svg) continue ;;
+		COPYING|NEWS|VERSION|README*|SECURITY.md|debian/*|CONTRIBUTING|Documentation/*|patches/cover|*.message|*.symbols|.*|*/settings|*/config|*.tsv|*.svg) continue ;;
 		esac
 		head -n 2 "$file" | grep -q SPDX-License-Identifier && continue
 		ktap_print_msg "$file: no SPDX line"

@@ -80,7 +80,7 @@ extracts() {
 			/opt/kheaders verify --archive "$1" --dest /var/tree &&
 			cp -r /opt/modules /src/modules &&
 			make -C /var/tree M=/src/modules CC=gcc-12 modules' sh "$file" &&
-		prints '/var/tree: extracted' && prints '/var/tree: is what the archive holds'
+		prints '/var/tree: extracted' && prints '/var/tree: matches the archive'
 }
 
 # verify works on the host's tree, mounted read-only.
@@ -91,7 +91,7 @@ verifies() {
 
 without_both() {
 	container 3 "$1" -- /opt/kheaders extract --dest /var/tree &&
-		prints "$file: not there, and no module kheaders for this kernel"
+		prints "$file: not found, and no module kheaders for this kernel"
 }
 
 # The archive of another kernel is refused.

@@ -1,18 +1,30 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * What the kheaders program reads and others wrote: the members of an archive, an image
- * with an archive in it, an image with compressed data in it.  FUZZ_PART says which of
- * them the inputs are: "archive", "image" or "packed".  Built into one file with the
- * program's own sources; the decoder's threads are left out.
+ * with an archive or with compressed data in it, an xz file.  FUZZ_PART names which of them
+ * the inputs are: "archive", "image" or "xz".  Built into one file
+ * with the program's own sources.
  */
 #define _GNU_SOURCE	/* memmem(), asprintf() */
-#include "../../userspace/archive.c"
-#include "../../userspace/cmd_dump.c"
+#include "../../userspace/tar.c"
+#include "../../userspace/search.c"
+
+/* tar.c reads from the struct stream below, not from this file's. */
+#define stream xz_stream
+#define stream_open xz_stream_open
+#define stream_read xz_stream_read
+#define stream_progress xz_stream_progress
+#define stream_close xz_stream_close
+#include "../../userspace/xz.c"
+#undef stream
+#undef stream_read
 
 #include <assert.h>
 #include <stdarg.h>
+#include <sys/mman.h>
 
 bool quiet = true;
+volatile sig_atomic_t interrupted;
 
 struct stream {
 	const uint8_t *data;
@@ -29,6 +41,12 @@ int fail(const char *object, const char *format, ...)
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
 	return -1;
+}
+
+int fail_errno(const char *object, const char *what)
+{
+	(void)what;
+	return fail(object, "errno");
 }
 
 void note(const char *object, const char *format, ...)
@@ -48,36 +66,45 @@ ssize_t stream_read(struct stream *s, const void **data)
 	return n;
 }
 
-/* No member's name leads out of the tree, none has more than permissions. */
-static void check_member(const struct member *m)
+/* No name leads out of the tree. */
+static void check_name(const char *path)
 {
 	char name[4096];
 
-	assert(snprintf(name, sizeof(name), "/%s/", m->name) < (int)sizeof(name));
-	assert(*m->name != '/');
+	assert(snprintf(name, sizeof(name), "/%s/", path) < (int)sizeof(name));
+	assert(*path != '/');
 	assert(!strstr(name, "/../"));
 	assert(!strstr(name, "/./"));
-	assert(!strstr(m->name, "//"));
-	assert(strcmp(m->name, MARKER));
+	assert(!strstr(path, "//"));
+	assert(strcmp(path, MARKER));
+}
+
+/* A member has no more than permissions. */
+static void check_member(const struct member *m)
+{
+	check_name(m->name);
+	if (m->target)
+		check_name(m->target);
 	assert(!(m->mode & ~0777));
-	assert(m->folder || *m->name);
+	assert(m->directory || *m->name);
+	assert(!m->target || *m->target);
 	assert(m->size <= LARGEST_FILE);
 }
 
 static void read_members(struct stream *s)
 {
 	struct members *a = members_open(s, "archive");
-	struct member m;
-	char buf[4096];
+	struct member m = { 0 };
+	const void *data = NULL;
 	uint64_t had;
 	ssize_t n = 0;
 
 	while (a && members_next(a, &m) == 1) {
 		check_member(&m);
 		had = 0;
-		while (!m.folder && (n = members_read(a, buf, sizeof(buf))) > 0)
+		while (!m.directory && (n = members_read(a, &data)) > 0)
 			had += n;
-		assert(m.folder || n ? had <= m.size : had == m.size);
+		assert(m.directory || n ? had <= m.size : had == m.size);
 	}
 	members_close(a);
 }
@@ -89,12 +116,37 @@ static void read_archive(const uint8_t *data, size_t size)
 
 static void read_image(const uint8_t *data, size_t size)
 {
-	dump_from(data, size, NULL);
+	const unsigned char *archive;
+	unsigned char *buffer;
+	size_t len;
+
+	archive = search_image(data, size, 0, size, &len, &buffer);
+	assert(!archive || buffer || (archive >= data && len <= size));
+	free(buffer);
 }
 
-static void read_packed(const uint8_t *data, size_t size)
+/* As from a file: the index first, then every part to its end. */
+static void read_xz(const uint8_t *data, size_t size)
 {
-	dump_compressed(data, size, NULL);
+	int fd = memfd_create("fuzz", MFD_CLOEXEC);
+	struct xz_stream *s;
+	const void *out = NULL;
+	unsigned int i;
+	struct xz *x;
+	ssize_t n;
+
+	assert(fd >= 0 && write(fd, data, size) == (ssize_t)size);
+	x = xz_open(fd, "xz");
+	for (i = 0; x && i < xz_parts(x); i++) {
+		s = xz_stream_open(x, i);
+		assert(s);
+		while ((n = xz_stream_read(s, &out)) > 0)
+			assert(n <= CHUNK_SIZE);
+		assert(n || xz_stream_progress(s) == 1000);
+		xz_stream_close(s);
+	}
+	xz_close(x);
+	close(fd);
 }
 
 static const struct part {
@@ -103,7 +155,7 @@ static const struct part {
 } parts[] = {
 	{ "archive", read_archive },
 	{ "image", read_image },
-	{ "packed", read_packed },
+	{ "xz", read_xz },
 	{ }
 }, *part = parts;
 
@@ -117,7 +169,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 		part++;
 	if (part->name)
 		return 0;
-	fputs("FUZZ_PART: neither archive, image nor packed\n", stderr);
+	fputs("FUZZ_PART: neither archive, image nor xz\n", stderr);
 	exit(2);
 }
 

@@ -14,9 +14,11 @@ installs() {
 	for file in ./etc/init.d/kheaders ./usr/sbin/kheaders \
 		    ./usr/lib/systemd/system/kheaders.service \
 		    ./usr/lib/tmpfiles.d/kheaders.conf ./usr/share/man/man8/kheaders.8 \
-		    ./usr/share/bash-completion/completions/kheaders; do
+		    ./usr/share/bash-completion/completions/kheaders \
+		    ./usr/share/zsh/site-functions/_kheaders ./etc/default/kheaders \
+		    ./usr/share/fish/vendor_completions.d/kheaders.fish; do
 		grep -q -x -F "$file" "$tmp/files" && continue
-		ktap_print_msg "$file: not there"
+		ktap_print_msg "$file: missing"
 		return 1
 	done
 	grep -q '^./lib/modules/R/\(extra\|updates\)/kheaders.ko' "$tmp/files" &&
@@ -24,25 +26,12 @@ installs() {
 }
 
 runs() {
-	"$tmp/dest/usr/sbin/kheaders" --help | grep -q 'Usage: kheaders'
-}
-
-# The man page and the completion name what the program's help does.
-documented() {
-	for sub in status extract remove verify dump; do
-		"$tmp/dest/usr/sbin/kheaders" "$sub" --help | grep -o -e '--[a-z-]*' | sort -u |
-			grep -v -x -e --help -e --output > "$tmp/options"
-		while read -r option; do
-			sed 's/\\-/-/g' "$top/userspace/kheaders.8" | grep -q -e "$option" &&
-				grep -q -e "$option" "$top/userspace/kheaders.bash" && continue
-			ktap_print_msg "$sub $option: not in the man page or the completion"
-			return 1
-		done < "$tmp/options"
-	done
+	[ "$("$tmp/dest/usr/sbin/kheaders" --version)" = "kheaders $(cat "$top/VERSION")" ]
 }
 
 man_is_clean() {
-	quiet groff -man -Tutf8 -ww -z "$top/userspace/kheaders.8" && [ ! -s "$tmp/output" ]
+	quiet groff -man -Tutf8 -ww -z "$top/userspace/kheaders.8" && [ ! -s "$tmp/output" ] &&
+		quiet mandoc -T lint "$top/userspace/kheaders.8"
 }
 
 unit_is_clean() {
@@ -58,6 +47,48 @@ unit_is_clean() {
 	return "$rc"
 }
 
+# Options that somebody changed survive an uninstall and another install.
+keeps_options() {
+	echo 'KHEADERS_OPTIONS="--tmpfs"' > "$tmp/dest/etc/default/kheaders"
+	for target in install uninstall; do
+		quiet make -s -C "$top/userspace" BUILDDIR="$tmp/build/userspace" \
+			DESTDIR="$tmp/dest" PREFIX=/usr "$target" || return 1
+	done
+	grep -q tmpfs "$tmp/dest/etc/default/kheaders.saved" && rm -r "$tmp/dest/etc/default" &&
+		quiet make -s -C "$top/userspace" BUILDDIR="$tmp/build/userspace" \
+			DESTDIR="$tmp/dest" PREFIX=/usr install
+}
+
+# What systemd-tmpfiles does by itself: the directory, nothing in it aged, dot names neither;
+# and by the example, a copy of the archive for containers, and the link.
+tmpfiles() {
+	root=$tmp/root
+	mkdir -p "$root/etc/tmpfiles.d" "$root/usr/lib/tmpfiles.d" "$root/usr/lib/modules/$(uname -r)" \
+		"$root/sys/kernel" "$root/var/cache"
+	ln -s usr/lib "$root/lib"
+	cp /etc/passwd /etc/group "$root/etc"
+	cp "$top/userspace/systemd/kheaders.tmpfiles" "$root/usr/lib/tmpfiles.d/kheaders.conf"
+	echo "e /var/cache - - - 1s" > "$root/etc/tmpfiles.d/age.conf"
+	quiet systemd-tmpfiles --root="$root" --create && [ -d "$root/var/cache/kheaders" ] || return 1
+	put "$root/var/cache/kheaders/R/include/a.h" x
+	put "$root/var/cache/kheaders/R/.config" x
+	put "$root/var/cache/kheaders/.kheaders-staging-1/a.h" x
+	put "$root/var/cache/other" x
+	find "$root/var/cache" -exec touch -a -m -d 2001-01-01 {} +
+	find "$root/var/cache" | sort > "$tmp/before"
+	sleep 2
+	quiet systemd-tmpfiles --root="$root" --clean || return 1
+	find "$root/var/cache" | sort | diff "$tmp/before" - | grep '^[<>]' > "$tmp/aged"
+	[ "$(cat "$tmp/aged")" = "< $root/var/cache/other" ] || { show "$tmp/aged"; return 1; }
+	cp "$top/userspace/systemd/example.tmpfiles" "$root/etc/tmpfiles.d/example.conf"
+	for content in one two; do
+		echo "$content" > "$root/sys/kernel/kheaders.tar.xz"
+		quiet systemd-tmpfiles --root="$root" --boot --remove --create || return 1
+		[ "$(cat "$root/var/lib/kheaders/kheaders.tar.xz")" = "$content" ] || return 1
+	done
+	[ "$(readlink "$root/usr/lib/modules/$(uname -r)/build")" = "/var/cache/kheaders/$(uname -r)" ]
+}
+
 uninstalls() {
 	rm -f "$tmp/dest/lib/modules"/*/modules.* &&
 		quiet make -s -C "$top" BUILDDIR="$tmp/build" DESTDIR="$tmp/dest" PREFIX=/usr \
@@ -67,6 +98,12 @@ uninstalls() {
 
 init_script() {
 	sed "s,@sbindir@,$tmp," "$top/userspace/init/kheaders" > "$tmp/init"
+	sed -i "s,/etc/default/kheaders,$tmp/default,g" "$tmp/init"
+	echo 'KHEADERS_OPTIONS="--tmpfs --no-link"' > "$tmp/default"
+	printf '#!/bin/sh\necho "$*" > "%s/arguments"\n' "$tmp" > "$tmp/kheaders"
+	chmod +x "$tmp/kheaders"
+	sh "$tmp/init" start && [ "$(cat "$tmp/arguments")" = "extract --quiet --tmpfs --no-link" ] ||
+		return 1
 	for status in 0 1 3; do
 		printf '#!/bin/sh\necho why >&2\nexit %d\n' "$status" > "$tmp/kheaders"
 		chmod +x "$tmp/kheaders"
@@ -83,12 +120,13 @@ init_script() {
 
 ktap_print_header
 need_kernel
-ktap_set_plan 7
+ktap_set_plan 8
 ktap_test_result "make install" installs
 ktap_test_result "the program runs" runs
-ktap_test_result "every option is in the man page and the completion" documented
 ktap_test_result "groff has nothing to say of the man page" man_is_clean
 ktap_test_result "systemd has nothing to say of the unit" unit_is_clean
+ktap_test_result "systemd-tmpfiles makes and keeps what it should" tmpfiles
+ktap_test_result "changed options stay" keeps_options
 ktap_test_result "make uninstall removes all" uninstalls
 ktap_test_result "the init script" init_script
 ktap_finished

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Which kernel a tree belongs to.  The release alone does not tell: kernels are built
- * anew under the same name.  Their build-id does; where a kernel has none, the
- * archive's checksum.
+ * Which kernel and archive a tree was made from.  The release alone does not tell:
+ * kernels are rebuilt under the same name.  The build-id does; for a kernel without one,
+ * the archive's checksum.
  */
 #define _GNU_SOURCE	/* O_NOFOLLOW and others */
 #include <elf.h>
@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -51,7 +52,9 @@ int running_kernel(struct identity *id)
 
 	memset(id, 0, sizeof(*id));
 	if (uname(&uts))
-		return fail("uname", "%s", strerror(errno));
+		return fail_errno("uname", NULL);
+	if (!release_is_valid(uts.release))
+		return fail("uname", "\"%s\" cannot be the name of a directory", uts.release);
 	snprintf(id->release, sizeof(id->release), "%s", uts.release);
 	fd = open("/sys/kernel/notes", O_RDONLY | O_CLOEXEC);
 	if (fd >= 0) {
@@ -61,6 +64,19 @@ int running_kernel(struct identity *id)
 	if (n > 0)
 		find_build_id(notes, n, id->build_id);
 	return 0;
+}
+
+/* It becomes part of paths, markers and messages. */
+bool release_is_valid(const char *release)
+{
+	const char *p;
+
+	for (p = release; *p; p++) {
+		if (*p <= ' ' || *p > '~' || strchr("/\"'\\`$*?", *p))
+			return false;
+	}
+	return *release && *release != '.' &&
+	       strlen(release) < sizeof(((struct identity *)0)->release);
 }
 
 /* Copy what follows "@key: " on its line in @text. */
@@ -79,46 +95,52 @@ static void get_field(const char *text, const char *key, char *value, size_t siz
 	}
 }
 
-int read_marker(int tree, struct identity *id)
+bool marker_read(int tree, struct identity *id)
 {
-	char text[1024];
-	ssize_t n;
+	char text[1024], source[16] = "";
+	struct stat st;
+	ssize_t n = 0;
 	int fd;
 
 	memset(id, 0, sizeof(*id));
 	fd = openat(tree, MARKER, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
 	if (fd < 0)
-		return 0;
-	n = read(fd, text, sizeof(text) - 1);
+		return false;
+	if (!fstat(fd, &st) && S_ISREG(st.st_mode))
+		n = read(fd, text, sizeof(text) - 1);
 	close(fd);
 	if (n <= 0)
-		return 0;
+		return false;
 	text[n] = '\0';
 	get_field(text, "release: ", id->release, sizeof(id->release));
 	get_field(text, "build-id: ", id->build_id, sizeof(id->build_id));
 	get_field(text, "sha256: ", id->sha256, sizeof(id->sha256));
-	return id->release[0] && id->sha256[0];
+	get_field(text, "source: ", source, sizeof(source));
+	id->from_file = !strcmp(source, "file");
+	return release_is_valid(id->release) && id->sha256[0];
 }
 
-int write_marker(int tree, const struct identity *id)
+int marker_write(int tree, const struct identity *id)
 {
 	int fd, ret = 0;
 
 	fd = openat(tree, MARKER, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
 	if (fd < 0)
-		return fail(MARKER, "%s", strerror(errno));
-	if (dprintf(fd, "release: %s\nbuild-id: %s\nsha256: %s\n", id->release,
-		    id->build_id, id->sha256) < 0 || fsync(fd))
-		ret = fail(MARKER, "%s", strerror(errno));
+		return fail_errno(MARKER, NULL);
+	if (dprintf(fd, "release: %s\nbuild-id: %s\nsha256: %s\nsource: %s\n", id->release,
+		    id->build_id, id->sha256, id->from_file ? "file" : "kernel") < 0 || fsync(fd))
+		ret = fail_errno(MARKER, NULL);
 	close(fd);
 	return ret;
 }
 
-bool same_kernel(const struct identity *a, const struct identity *b)
+enum tree_state marker_compare(const struct identity *marker, const struct identity *kernel)
 {
-	if (strcmp(a->release, b->release))
-		return false;
-	if (a->build_id[0] || b->build_id[0])
-		return !strcmp(a->build_id, b->build_id);
-	return a->sha256[0] && !strcmp(a->sha256, b->sha256);
+	if (strcmp(marker->release, kernel->release))
+		return TREE_OTHER;
+	if (marker->build_id[0] && kernel->build_id[0])
+		return strcmp(marker->build_id, kernel->build_id) ? TREE_STALE : TREE_CURRENT;
+	if (kernel->sha256[0])
+		return strcmp(marker->sha256, kernel->sha256) ? TREE_STALE : TREE_CURRENT;
+	return marker->from_file ? TREE_GIVEN : TREE_UNKNOWN;
 }

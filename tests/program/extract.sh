@@ -1,0 +1,247 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# kheaders extract: what it makes of the running kernel's archive, and when
+
+# shellcheck source=../lib/program.sh
+. "$(dirname "$0")/../lib/program.sh"
+
+fresh() {
+	machine && offer "$tmp/a" && run 0 extract && prints "$cache_tree: extracted" &&
+		linked "$cache_tree" && [ -e "$cache_tree/include/linux/kconfig.h" ] &&
+		only /var/cache/kheaders "$running" && mode 755 "$cache_tree"
+}
+
+again() {
+	before=$(stat -c '%i %Y' "$cache_tree")
+	run 0 extract && prints_nothing && [ "$before" = "$(stat -c '%i %Y' "$cache_tree")" ] &&
+		rm "$sysfs" && run 0 extract && prints_nothing
+}
+
+force() {
+	fresh && before=$(stat -c %i "$cache_tree") && run 0 extract --force &&
+		[ "$before" != "$(stat -c %i "$cache_tree")" ] && linked "$cache_tree" &&
+		only /var/cache/kheaders "$running"
+}
+
+# Whoever may not read the archive may not read the tree, nor an image of it.
+root_only() {
+	machine && offer "$tmp/a" 400 && run 0 extract && mode 700 "$cache_tree" &&
+		run 0 extract --image /run/image && mode 600 /run/image &&
+		! setpriv --reuid 1000 --clear-groups cat "$cache_tree/Makefile" 2> /dev/null &&
+		run 0 verify && offer "$tmp/a" 440 && run 0 extract --force &&
+		mode 700 "$cache_tree"
+}
+
+# A pipe tells nothing about who may read what comes through it.
+from_stdin() {
+	machine && "$program" extract --archive - --dest /run/t < "$tmp/a" &&
+		mode 755 /run/t && run 0 verify --archive "$tmp/a" --dest /run/t &&
+		gzip -c "$tmp/a" | zcat | "$program" extract --archive - --dest /run/u &&
+		mode 700 /run/u && "$program" verify --archive - --dest /run/t < "$tmp/a" &&
+		! "$program" extract --archive - --dest /run/v < /dev/null 2> "$tmp/output" &&
+		prints "standard input: " && [ ! -e /run/v ]
+}
+
+# Members that their owner alone may use stay so.
+private_members() {
+	archive "$tmp/private" "$running" 'chmod 600 Makefile; chmod 700 scripts scripts/mod/modpost'
+	machine && offer "$tmp/private" && run 0 extract && mode 600 "$cache_tree/Makefile" &&
+		mode 700 "$cache_tree/scripts" && mode 700 "$cache_tree/scripts/mod/modpost" &&
+		mode 755 "$cache_tree/scripts/mod" && run 0 verify
+}
+
+# As mainline's CONFIG_IKHEADERS makes it: links in include/dt-bindings.
+mainline_links() {
+	archive "$tmp/links" "$running" '
+		mkdir -p include/dt-bindings/clock include/uapi/linux
+		echo "#define KEY 1" > include/uapi/linux/input-event-codes.h
+		ln -s ../uapi/linux/input-event-codes.h include/dt-bindings/codes.h
+		ln -s z.h include/dt-bindings/clock/a.h
+		ln -s ../codes.h include/dt-bindings/clock/z.h'
+	machine && offer "$tmp/links" && run 0 extract &&
+		[ "$(cat "$cache_tree/include/dt-bindings/clock/a.h")" = "#define KEY 1" ] &&
+		[ ! -L "$cache_tree/include/dt-bindings/codes.h" ] && run 0 verify &&
+		echo >> "$cache_tree/include/dt-bindings/codes.h" && run 1 verify
+}
+
+# refused WHY COMMAND: an archive with what COMMAND makes is refused, and nothing is left
+refused() {
+	archive "$tmp/bad" "$running" "$2"
+	machine && offer "$tmp/bad" && run 1 extract && prints "$1" && linked &&
+		only /var/cache/kheaders && [ "$(wc -l < "$tmp/output")" -eq 1 ]
+}
+
+bad_links() {
+	refused "leads out" 'ln -s ../../etc/passwd include/out.h' &&
+		refused "leads out" 'ln -s /etc/passwd include/out.h' &&
+		refused "leads to nothing" 'ln -s absent.h include/a.h' &&
+		refused "leads to nothing" 'ln -s b.h include/a.h; ln -s a.h include/b.h' &&
+		refused "not a file" 'ln -s linux include/a'
+}
+
+# shellcheck disable=SC2016	# archive() expands it
+deep() {
+	refused "not a safe name" 'mkdir -p "$(printf "x/%.0s" $(seq 100))"'
+}
+
+# shellcheck disable=SC2016	# nothing may expand it
+odd_release() {
+	for release in '1.2\033[2J' '.hidden' '1 2' '1/2' '1$(id)'; do
+		# shellcheck disable=SC2059	# the escape is meant
+		refused "names no valid release" \
+			"printf '#define UTS_RELEASE \"$release\"\n' > include/generated/utsrelease.h" ||
+			return 1
+	done
+}
+
+# One line, whatever is damaged.
+one_message() {
+	machine
+	head -c "$(($(wc -c < "$tmp/a") / 2))" "$tmp/a" > "$tmp/cut"
+	{ head -c 200 "$tmp/a"; printf 'XXXXXXXX'; tail -c +209 "$tmp/a"; } > "$tmp/flipped"
+	{ cat "$tmp/a"; echo tail; } > "$tmp/tail"
+	for file in cut flipped tail; do
+		run 1 extract --archive "$tmp/$file" --dest /run/t && prints damaged &&
+			[ "$(wc -l < "$tmp/output")" -eq 1 ] && [ ! -e /run/t ] || return 1
+	done
+}
+
+# Without a build-id the archive's checksum tells.
+without_build_id() {
+	machine && kernel && offer "$tmp/a" && run 0 extract && prints extracted &&
+		run 0 extract && prints_nothing && offer "$tmp/b" && run 0 status &&
+		prints "stale" && run 0 extract && prints extracted && run 0 status && prints current
+}
+
+# Another kernel of the same release.
+replaces_stale() {
+	fresh && kernel b && offer "$tmp/b" && run 0 extract && prints extracted &&
+		[ -e "$cache_tree/b" ] && linked "$cache_tree" && only /var/cache/kheaders "$running"
+}
+
+# A tree of the running release from a file is not stale, unless the kernel has its own.
+from_file() {
+	machine && run 0 extract --link --archive "$tmp/b" && linked "$cache_tree" &&
+		run 3 status && prints "of this release, from a file" && run 3 extract && linked "$cache_tree" &&
+		offer "$tmp/b" && run 0 extract && prints_nothing &&
+		offer "$tmp/a" && run 0 extract && prints extracted && [ ! -e "$cache_tree/b" ]
+}
+
+other_release() {
+	machine && archive "$tmp/other" 1.2.3 && run 0 extract --archive "$tmp/other" &&
+		only /var/cache/kheaders 1.2.3 && linked && run 0 extract --archive "$tmp/other" &&
+		prints_nothing && offer "$tmp/other" && run 1 extract &&
+		prints "made for Linux 1.2.3, and $running is running" && linked
+}
+
+foreign() {
+	machine && offer "$tmp/a" && mkdir -p "$cache_tree" && echo mine > "$cache_tree/file" &&
+		run 1 extract --force && prints "not made by kheaders" &&
+		[ "$(cat "$cache_tree/file")" = mine ] && linked &&
+		rm "$cache_tree/file" && run 0 extract && linked "$cache_tree"
+}
+
+# Below /run the tree goes with the next boot, and a link to it leads to nothing then.
+in_memory() {
+	machine && offer "$tmp/a" && mounts=$(wc -l < /proc/mounts) &&
+		run 0 extract --tmpfs && linked "$run_tree" &&
+		run 0 verify && run 0 extract --tmpfs && prints_nothing &&
+		run 0 extract --tmpfs --force && only /run/kheaders "$running" &&
+		[ "$(wc -l < /proc/mounts)" -eq "$mounts" ] || return 1
+	umount -l /run && mount -t tmpfs -o mode=755 kheaders-test /run && [ ! -e "$link" ] &&
+		run 0 extract && linked "$cache_tree" && run 0 extract --tmpfs && linked "$run_tree"
+}
+
+no_memory() {
+	machine && offer "$tmp/a" && umount -l /run &&
+		mount -t tmpfs -o mode=755,size=8m kheaders-test /run &&
+		run 1 extract --tmpfs && prints "less than 64 MB free" && linked
+}
+
+# In an overlayfs whose lower layer has the tree, it cannot be renamed.
+overlay() {
+	machine && offer "$tmp/a" && run 0 extract || return 1
+	mkdir -p /run/lower /run/upper /run/work
+	mv /var/cache/kheaders /run/lower
+	quiet mount -t overlay -o lowerdir=/run/lower,upperdir=/run/upper,workdir=/run/work,redirect_dir=off \
+		overlay /var/cache || return 1
+	kernel b && offer "$tmp/b" && run 0 extract && prints extracted && [ -e "$cache_tree/b" ] &&
+		only /var/cache/kheaders "$running" && run 0 remove && [ ! -e "$cache_tree" ]
+	rc=$?
+	umount -l /var/cache
+	return "$rc"
+}
+
+# A part of its path may be a link.
+through_link() {
+	machine && offer "$tmp/a" && mkdir /run/data && ln -s /run/data /var/cache/kheaders &&
+		run 0 extract && linked "$cache_tree" && [ -e "/run/data/$running/Makefile" ] &&
+		run 0 remove && linked && only /run/data
+}
+
+# What a killed run left, also of an image, goes with the next.
+leftovers() {
+	machine && offer "$tmp/a" && mkdir -p /var/cache/kheaders/.kheaders-staging-1/a \
+		/var/cache/kheaders/.kheaders-retired-1/a && run 0 extract &&
+		only /var/cache/kheaders "$running" &&
+		mkdir -p /run/i/.kheaders-staging-0badc0de/tree &&
+		run 0 extract --image /run/i/image && only /run/i image
+}
+
+# The reader of its output has gone: the work is done all the same.
+closed_output() {
+	machine && offer "$tmp/a" || return 1
+	{ "$program" extract; echo $? > "$tmp/status"; } 2> /dev/null | :
+	linked "$cache_tree" && [ "$(cat "$tmp/status")" -le 1 ]
+}
+
+hints() {
+	machine && offer "$tmp/a" || return 1
+	setpriv --reuid 1000 --clear-groups "$program" extract > "$tmp/output" 2>&1
+	[ $? -eq 1 ] && prints "run as root" && [ ! -e "$cache_tree" ]
+}
+
+# built in, but /sys is hidden: no retrying, and it prints so
+built_in_hidden() {
+	machine && echo kernel/kernel/kheaders/kheaders.ko > "/lib/modules/$running/modules.builtin" &&
+		: > "/lib/modules/$running/modules.order" && quiet depmod "$running" &&
+		run 1 extract && prints "is built in; is /sys mounted?"
+}
+
+no_archive() {
+	machine && run 3 extract && prints "not found, and no module kheaders" && linked
+}
+
+ktap_print_header
+need_program
+chmod 755 "$tmp"
+archive "$tmp/a" "$running"
+archive "$tmp/b" "$running" "echo > b"
+ktap_set_plan 25
+ktap_test_result "the tree is made, and linked" fresh
+ktap_test_result "a current tree stays, without a look at the archive" again
+ktap_test_result "--force replaces it" force
+ktap_test_result "an archive for root makes a tree and an image for root" root_only
+ktap_test_result "the archive may come from standard input" from_stdin
+ktap_test_result "private members stay private" private_members
+ktap_test_result "links of mainline's archives become files" mainline_links
+ktap_test_result "other links are refused" bad_links
+ktap_test_result "a name of a hundred directories is refused" deep
+ktap_test_result "an odd release is refused" odd_release
+ktap_test_result "a damaged archive gets one message" one_message
+ktap_test_result "a kernel without a build-id is known by its archive" without_build_id
+ktap_test_result "the tree of another kernel of the release is replaced" replaces_stale
+ktap_test_result "a tree from a file serves until the kernel has an archive" from_file
+ktap_test_result "an archive of another release" other_release
+ktap_test_result "a directory of somebody else's stays" foreign
+ktap_test_result "a tree in memory, and a reboot" in_memory
+ktap_test_result "a /run that is too small" no_memory
+ktap_test_result "a tree in the lower layer of an overlayfs is replaced" overlay
+ktap_test_result "the cache may be a link" through_link
+ktap_test_result "what killed runs left is removed" leftovers
+ktap_test_result "nobody reads the output" closed_output
+ktap_test_result "a user is told to be root" hints
+ktap_test_result "built in, but /sys is hidden" built_in_hidden
+ktap_test_result "no archive" no_archive
+ktap_finished

@@ -1,0 +1,152 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# The build link follows the trees: never to a stale one, never in place of somebody
+# else's that serves, and what it took the place of comes back
+
+# shellcheck source=../lib/program.sh
+. "$(dirname "$0")/../lib/program.sh"
+
+have_tree() {
+	machine && offer "$tmp/a" && run 0 extract && linked "$cache_tree"
+}
+
+# The kernel changed under its release, and its headers cannot be had.
+stale_without_archive() {
+	have_tree && kernel b && rm "$sysfs" && run 3 extract && linked
+}
+
+stale_with_damage() {
+	have_tree && kernel b && head -c 200 "$tmp/a" > "$sysfs" && run 1 extract && linked
+}
+
+stale_on_full_disk() {
+	machine && umount -l /var/cache && mount -t tmpfs -o mode=755,size=64k kheaders-test /var/cache &&
+		offer "$tmp/a" && run 0 extract && kernel b && offer "$tmp/large" && run 1 extract &&
+		linked && only /var/cache/kheaders "$running"
+}
+
+# Not for a moment: killed before the new tree is in place, no link is left.
+stale_and_killed() {
+	have_tree && kernel b && offer "$tmp/b" &&
+		! strace -f -o "$tmp/trace" -e trace=renameat2 \
+			-e inject=renameat2:signal=KILL:when=1 "$program" extract > /dev/null 2>&1 &&
+		[ ! -e "$link" ]
+}
+
+stale_dest() {
+	machine && offer "$tmp/a" && run 0 extract --dest /run/t && linked /run/t &&
+		kernel b && rm "$sysfs" && run 3 extract && linked
+}
+
+# A tree that somebody removed by hand.
+gone() {
+	have_tree && rm -r /var/cache/kheaders && rm "$sysfs" && run 3 remove && linked &&
+		have_tree && rm -r /var/cache/kheaders && rm "$sysfs" && run 3 extract && linked
+}
+
+# dpkg unpacks linux-headers through a link of ours into our tree if there is one.
+no_link_in_usr_src() {
+	have_tree && only /usr/src
+}
+
+# deb NAME COMMAND: a package of the running kernel's headers; COMMAND is run in its root
+deb() {
+	rm -rf "$tmp/deb"
+	put "$tmp/deb/DEBIAN/control" "Package: linux-headers-test
+Version: 1
+Architecture: all
+Maintainer: Test <test@example.org>
+Description: test"
+	put "$tmp/deb/usr/src/linux-headers-$running/Makefile" "# theirs"
+	put "$tmp/deb/usr/src/linux-headers-$running/include/generated/autoconf.h" "theirs"
+	mkdir -p "$tmp/deb/lib/modules/$running" &&
+		ln -s "/usr/src/linux-headers-$running" "$tmp/deb/lib/modules/$running/build" &&
+		quiet dpkg-deb --root-owner-group -b "$tmp/deb" "$tmp/headers.deb"
+}
+
+dpkg_here() {
+	mkdir -p /run/dpkg/info /run/dpkg/updates && touch /run/dpkg/status &&
+		quiet dpkg --admindir=/run/dpkg --force-not-root --log=/dev/null "$@"
+}
+
+# A package of headers, installed before or after, is served and complete whatever we do.
+linux_headers() {
+	deb && have_tree && dpkg_here -i "$tmp/headers.deb" &&
+		linked "/usr/src/linux-headers-$running" && run 0 status &&
+		prints "not made by kheaders" && run 0 extract --force && run 0 remove &&
+		dpkg_here -V linux-headers-test && [ ! -s "$tmp/output" ] &&
+		linked "/usr/src/linux-headers-$running" &&
+		dpkg_here -r linux-headers-test && linked || return 1
+	machine && dpkg_here -i "$tmp/headers.deb" && offer "$tmp/a" && run 0 extract &&
+		prints "stays" && linked "/usr/src/linux-headers-$running" && kernel b &&
+		offer "$tmp/b" && run 0 extract && run 0 remove && dpkg_here -V linux-headers-test &&
+		linked "/usr/src/linux-headers-$running"
+}
+
+# Fedora's kernel has a link to where kernel-devel may be installed one day.
+dangling() {
+	machine && offer "$tmp/a" && ln -s "/usr/src/kernels/$running" "$link" &&
+		run 0 extract --quiet && linked "$cache_tree" && prints "led to /usr/src/kernels/$running" &&
+		run 0 extract && prints_nothing && run 0 remove && linked "/usr/src/kernels/$running" &&
+		only "/lib/modules/$running" build kernel
+}
+
+# One day it is.
+devel_installed() {
+	machine && offer "$tmp/a" && ln -s "/usr/src/kernels/$running" "$link" &&
+		run 0 extract && put "/usr/src/kernels/$running/Makefile" x &&
+		put "/usr/src/kernels/$running/include/generated/autoconf.h" x && run 0 extract &&
+		linked "/usr/src/kernels/$running" && only "/lib/modules/$running" build kernel
+}
+
+# WSL's leads to headers of user space, in which nothing can be built.
+useless() {
+	machine && offer "$tmp/a" && mkdir -p "/usr/src/linux-headers-$running/include/uapi" &&
+		ln -s "/usr/src/linux-headers-$running" "$link" && run 0 status &&
+		prints "where nothing can be built" && run 0 extract --quiet && linked "$cache_tree" &&
+		prints "where nothing can be built" && run 0 remove &&
+		linked "/usr/src/linux-headers-$running"
+}
+
+directory() {
+	machine && offer "$tmp/a" && mkdir "$link" && run 0 extract --quiet && prints "not a link" &&
+		[ -d "$link" ] && run 0 status && prints "not a link" && run 0 remove && [ -d "$link" ]
+}
+
+# --quiet does not hide that there is no link.
+no_link_possible() {
+	machine && offer "$tmp/a" && mount -o remount,ro /usr/lib/modules &&
+		run 0 extract --quiet && prints "no link to $cache_tree: Read-only file system"
+}
+
+options() {
+	machine && offer "$tmp/a" && run 0 extract --no-link && linked &&
+		run 0 extract && linked "$cache_tree" && run 0 extract --no-link && linked "$cache_tree" &&
+		run 0 extract --archive "$tmp/a" --dest /run/t && linked "$cache_tree" &&
+		run 0 remove && linked && run 0 extract --archive "$tmp/a" --dest /run/t --link &&
+		linked /run/t
+}
+
+ktap_print_header
+need_program
+chmod 755 "$tmp"
+archive "$tmp/a" "$running"
+archive "$tmp/b" "$running" "echo > b"
+archive "$tmp/large" "$running" "head -c 1000000 /dev/urandom > b"
+ktap_set_plan 14
+ktap_test_result "a stale tree and no archive" stale_without_archive
+ktap_test_result "a stale tree and a damaged archive" stale_with_damage
+ktap_test_result "a stale tree and a full disk" stale_on_full_disk
+ktap_test_result "a stale tree, and killed" stale_and_killed
+ktap_test_result "a stale tree elsewhere" stale_dest
+ktap_test_result "a tree that somebody removed" gone
+ktap_test_result "nothing is made in /usr/src" no_link_in_usr_src
+ktap_test_result "a package of headers, before or after" linux_headers
+ktap_test_result "a distribution's dangling link comes back" dangling
+ktap_test_result "and is left alone once it leads to headers" devel_installed
+ktap_test_result "a link to where nothing can be built" useless
+ktap_test_result "a directory stays, and it is reported" directory
+ktap_test_result "a link that cannot be made is reported" no_link_possible
+ktap_test_result "--link, --no-link" options
+ktap_finished

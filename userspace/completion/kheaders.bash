@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+# Completion of kheaders(8) for bash; the program's own table has the words.
+
+_kheaders() {
+	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} words takes=
+
+	if [ "$COMP_CWORD" -eq 1 ]; then
+		words=$(kheaders --complete | cut -f 1)
+	else
+		words=$(kheaders --complete "${COMP_WORDS[1]}")
+		[ "$prev" != -o ] || prev=--output
+		takes=$(awk -F '\t' -v word="$prev" '$1 == word { print $2 }' <<< "$words")
+		if [ -z "$takes" ] && [ "${cur#-}" = "$cur" ]; then
+			# its operand has no word before it
+			takes=$(awk -F '\t' '$1 == "" { print $2 }' <<< "$words")
+		fi
+		words=$(cut -f 1 <<< "$words")
+	fi
+	case $takes in
+	FILE) mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
+	DIR) mapfile -t COMPREPLY < <(compgen -d -- "$cur") ;;
+	*) mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur") ;;
+	esac
+}
+
+complete -o filenames -F _kheaders kheaders

@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Find the archive in an image by the markers around it (see kheaders/kheaders_data.S).
+ * The image may be compressed, whole (a module, Image.gz) or in the middle (bzImage and
+ * others, behind code that unpacks it).
+ */
+#define _GNU_SOURCE	/* memmem() */
+#include <archive.h>
+#include <archive_entry.h>
+#include <lzma.h>
+#include <stdlib.h>
+#include <string.h>
+#include <zstd.h>
+
+#include "kheaders.h"
+
+#define MARK_SIZE 8
+static const char mark_start[MARK_SIZE] = "IKHD_ST";
+static const char mark_end[MARK_SIZE] = "IKHD_ED";
+
+#define IMAGE_MEMORY (256ULL << 20)
+
+/* Compressed data begins with one of these: scripts/extract-vmlinux looks for them. */
+static const struct magic {
+	const char *bytes;
+	size_t len;
+	const char *name;
+} magics[] = {
+	{ "\x1f\x8b\x08", 3, "gzip" },
+	{ "\xfd" "7zXZ\0", 6, "xz" },
+	{ "\x28\xb5\x2f\xfd", 4, "zstd" },
+	{ "\x02\x21\x4c\x18", 4, "lz4" },
+	{ "BZh", 3, "bzip2" },
+	{ "\x5d\0\0", 3, "lzma" },
+	{ "\x89\x4c\x5a\x4f\0\x0d\x0a\x1a\x0a", 9, "lzo" },
+};
+
+#define MAGICS (sizeof(magics) / sizeof(magics[0]))
+
+/* Length of the xz stream at @p, of which there are @size bytes at most; 0 if it is none. */
+static size_t xz_length(const unsigned char *p, size_t size)
+{
+	lzma_stream xz = LZMA_STREAM_INIT;
+	static unsigned char out[65536];
+	lzma_ret ret = lzma_stream_decoder(&xz, IMAGE_MEMORY, 0);
+
+	xz.next_in = p;
+	xz.avail_in = size;
+	while (ret == LZMA_OK) {
+		xz.next_out = out;
+		xz.avail_out = sizeof(out);
+		ret = lzma_code(&xz, LZMA_RUN);
+	}
+	lzma_end(&xz);
+	return ret == LZMA_STREAM_END ? xz.total_in : 0;
+}
+
+/*
+ * The archive behind the mark at @p, NULL if there is none.  The marks alone may be there
+ * by chance, as in this program: a whole xz stream must be between them.
+ */
+static const unsigned char *archive_at(const unsigned char *p, const unsigned char *end,
+				       size_t *len)
+{
+	if (end - p < MARK_SIZE || memcmp(p, mark_start, MARK_SIZE))
+		return NULL;
+	p += MARK_SIZE;
+	*len = xz_length(p, end - p);
+	if (!*len || (size_t)(end - p) - *len < MARK_SIZE ||
+	    memcmp(p + *len, mark_end, MARK_SIZE))
+		return NULL;
+	return p;
+}
+
+/* Find the archive in @size bytes at @data, which are not compressed. */
+static const unsigned char *find_archive(const unsigned char *data, size_t size, size_t *len)
+{
+	const unsigned char *p = data, *end = data + size, *archive;
+
+	for (; (p = memmem(p, end - p, mark_start, MARK_SIZE)); p++) {
+		archive = archive_at(p, end, len);
+		if (archive)
+			return archive;
+	}
+	return NULL;
+}
+
+/*
+ * The reader of what is compressed at @p; NULL without a word if it is nothing.
+ * libarchive's other filters would start programs.
+ */
+static struct archive *open_compressed(const unsigned char *p, size_t size)
+{
+	struct archive *a = archive_read_new();
+	struct archive_entry *e;
+
+	if (!a)
+		return NULL;
+	archive_read_support_filter_bzip2(a);
+	archive_read_support_filter_gzip(a);
+	archive_read_support_filter_lz4(a);
+	archive_read_support_format_raw(a);
+	if (archive_read_open_memory(a, p, size) == ARCHIVE_OK &&
+	    archive_read_next_header(a, &e) == ARCHIVE_OK && archive_filter_count(a) > 1)
+		return a;
+	archive_read_free(a);
+	return NULL;
+}
+
+/*
+ * What decompresses a piece: libarchive, but for the formats where that drops the end
+ * of data that something else follows.
+ */
+struct piece {
+	struct archive *a;
+	ZSTD_DStream *zstd;
+	ZSTD_inBuffer in;
+	lzma_stream lzma;
+	lzma_ret ret;
+};
+
+static bool open_piece(struct piece *piece, const struct magic *magic,
+		       const unsigned char *p, size_t size)
+{
+	if (!strcmp(magic->name, "zstd")) {
+		piece->in = (ZSTD_inBuffer){ .src = p, .size = size };
+		piece->zstd = ZSTD_createDStream();
+		return piece->zstd;
+	} else if (strcmp(magic->name, "xz") && strcmp(magic->name, "lzma")) {
+		piece->a = open_compressed(p, size);
+		return piece->a;
+	}
+	piece->lzma.next_in = p;
+	piece->lzma.avail_in = size;
+	piece->ret = lzma_auto_decoder(&piece->lzma, IMAGE_MEMORY, 0);
+	return piece->ret == LZMA_OK;
+}
+
+static size_t read_zstd(struct piece *piece, unsigned char *buf, size_t size)
+{
+	ZSTD_outBuffer out = { .dst = buf, .size = size };
+	size_t ret;
+
+	do {
+		ret = ZSTD_decompressStream(piece->zstd, &out, &piece->in);
+	} while (!ZSTD_isError(ret) && ret && out.pos < size && piece->in.pos < piece->in.size);
+	/* what follows the frame is not decoded, as a new one or as anything */
+	if (ZSTD_isError(ret) || !ret)
+		piece->in.size = piece->in.pos;
+	return out.pos;
+}
+
+/* The next bytes; 0 at the end, be it a good one or not. */
+static size_t read_piece(struct piece *piece, unsigned char *buf, size_t size)
+{
+	ssize_t n;
+
+	if (piece->a) {
+		n = archive_read_data(piece->a, buf, size);
+		return n < 0 ? 0 : n;
+	}
+	if (piece->zstd)
+		return read_zstd(piece, buf, size);
+	piece->lzma.next_out = buf;
+	piece->lzma.avail_out = size;
+	while (piece->ret == LZMA_OK && piece->lzma.avail_out)
+		piece->ret = lzma_code(&piece->lzma, LZMA_RUN);
+	return size - piece->lzma.avail_out;
+}
+
+static void close_piece(struct piece *piece)
+{
+	if (piece->a)
+		archive_read_free(piece->a);
+	ZSTD_freeDStream(piece->zstd);
+	lzma_end(&piece->lzma);
+}
+
+/*
+ * Decompress what is at @p to a new buffer, as far as it goes: what follows it in an
+ * image is no error.
+ */
+static unsigned char *decompress(const struct magic *magic, const unsigned char *p,
+				 size_t size, size_t *len)
+{
+	struct piece piece = { .lzma = LZMA_STREAM_INIT };
+	unsigned char *buf = NULL, *more;
+	size_t room = 1 << 20, n = 1;
+
+	if (!strcmp(magic->name, "lzo"))
+		return decompress_lzo(p, size, len);
+	*len = 0;
+	if (!open_piece(&piece, magic, p, size))
+		n = 0;
+	while (n && room <= LARGEST_IMAGE) {
+		more = realloc(buf, room);
+		if (!more)
+			break;
+		buf = more;
+		while (*len < room && (n = read_piece(&piece, buf + *len, room - *len)))
+			*len += n;
+		room *= 2;
+	}
+	close_piece(&piece);
+	return buf;
+}
+
+/* What is at @p, if that is compressed data with an archive in it. */
+static const unsigned char *compressed_at(const unsigned char *p, const unsigned char *end,
+					  size_t *len, unsigned char **buffer)
+{
+	const unsigned char *archive;
+	unsigned int i;
+	size_t size;
+
+	for (i = 0; i < MAGICS; i++) {
+		if ((size_t)(end - p) < magics[i].len || memcmp(p, magics[i].bytes, magics[i].len))
+			continue;
+		*buffer = decompress(&magics[i], p, end - p, &size);
+		archive = *buffer ? find_archive(*buffer, size, len) : NULL;
+		if (archive)
+			return archive;
+		free(*buffer);
+		*buffer = NULL;
+	}
+	return NULL;
+}
+
+const unsigned char *search_image(const unsigned char *data, size_t size, size_t from,
+				  size_t to, size_t *len, unsigned char **buffer)
+{
+	const unsigned char *p, *end = data + size, *archive = NULL;
+	bool first[256] = { };
+	unsigned int i;
+
+	*buffer = NULL;
+	first[(unsigned char)mark_start[0]] = true;
+	for (i = 0; i < MAGICS; i++)
+		first[(unsigned char)magics[i].bytes[0]] = true;
+	for (p = data + from; !archive && p < data + to; p++) {
+		if (!first[*p])
+			continue;
+		archive = archive_at(p, end, len);
+		if (!archive)
+			archive = compressed_at(p, end, len, buffer);
+	}
+	return archive;
+}
