@@ -153,6 +153,26 @@ static int write_through(const char *path, const unsigned char *p, size_t len, m
 	return ret;
 }
 
+/* The rename is on disk when the directory is. */
+static int sync_parent(const char *path)
+{
+	char *parent = strdup(path), *slash;
+	int dir = -1, ret = -1;
+
+	if (parent) {
+		slash = strrchr(parent, '/');
+		if (slash)
+			slash[slash == parent] = '\0';
+		dir = open(slash ? parent : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	}
+	if (dir >= 0) {
+		ret = sync_directory(dir);
+		close(dir);
+	}
+	free(parent);
+	return ret;
+}
+
 /* A regular file: there whole, or as it was. */
 static int write_file(const char *path, const unsigned char *p, size_t len, mode_t mode)
 {
@@ -165,7 +185,7 @@ static int write_file(const char *path, const unsigned char *p, size_t len, mode
 	if (fd < 0) {
 		fail_errno(path, NULL);
 	} else if (!write_all(fd, path, p, len)) {
-		if (fchmod(fd, mode) || fsync(fd) || rename(fresh, path))
+		if (fchmod(fd, mode) || fsync(fd) || rename(fresh, path) || sync_parent(path))
 			fail_errno(path, NULL);
 		else
 			ret = 0;

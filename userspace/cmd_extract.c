@@ -116,7 +116,7 @@ static int find_archive(int dir, const char *name, void *arg)
 	bool same = false;
 
 	if (tree >= 0) {
-		same = marker_read(tree, &marker) && !strcmp(marker.sha256, x->source.sha256) &&
+		same = marker_read(tree, &marker) > 0 && !strcmp(marker.sha256, x->source.sha256) &&
 		       !strcmp(marker.release, name);
 		close(tree);
 	}
@@ -136,6 +136,8 @@ static int look(struct extraction *x)
 	switch (location_look(&x->l, &x->kernel, &marker)) {
 	case TREE_FOREIGN:
 		return fail(location_tree(&x->l), "refused: exists, and not made by kheaders");
+	case TREE_UNREADABLE:
+		return -1;
 	case TREE_ABSENT:
 	case TREE_EMPTY:
 	case TREE_RETIRED:
@@ -203,19 +205,22 @@ static int open_location(struct extraction *x)
 }
 
 /* The build link, for the state that the command finds or leaves. */
-static void settle_link(struct extraction *x, bool make)
+static int settle_link(struct extraction *x, bool make)
 {
 	const char *release = x->kernel.release;
 	struct identity marker;
+	enum tree_state state;
 
 	if (x->o->archive) {
 		/* of a release that only the tree can tell */
-		if (x->l.dir < 0 || !x->l.name[0] ||
-		    location_look(&x->l, &x->kernel, &marker) < TREE_OTHER)
-			return;
+		if (x->l.dir < 0 || !x->l.name[0])
+			return 0;
+		state = location_look(&x->l, &x->kernel, &marker);
+		if (state < TREE_OTHER)
+			return state == TREE_UNREADABLE ? -1 : 0;
 		release = marker.release;
 	}
-	serve(&x->kernel, release, x->l.dir < 0 ? NULL : &x->l, make);
+	return serve(&x->kernel, release, x->l.dir < 0 ? NULL : &x->l, make);
 }
 
 static enum exit_status extract_tree(struct extraction *x)
@@ -225,10 +230,13 @@ static enum exit_status extract_tree(struct extraction *x)
 
 	if (done < 0)
 		return EXIT_FAILED;
-	if (done && !o->pch)
+	if (done && !o->pch) {
+		location_tidy(&x->l);
 		return EXIT_GOOD;
+	}
 	/* what is stale must not be used while it is replaced */
-	settle_link(x, false);
+	if (settle_link(x, false))
+		return EXIT_FAILED;
 	if (o->tmpfs && !done && check_memory(&x->l))
 		return EXIT_FAILED;
 	if (location_lock(&x->l))
@@ -272,8 +280,8 @@ enum exit_status cmd_extract(const struct options *o)
 		status = o->image ? extract_image(&x) : extract_tree(&x);
 	if (source_close(&x.source, o->keep_module))
 		status = EXIT_FAILED;
-	if (!o->image)
-		settle_link(&x, make && status == EXIT_GOOD);
+	if (!o->image && settle_link(&x, make && status == EXIT_GOOD))
+		status = EXIT_FAILED;
 	if (x.made && !quiet && isatty(STDERR_FILENO))
 		fprintf(stderr, "\rextracting: 100 %%\n");
 	if (x.made)

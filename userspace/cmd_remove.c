@@ -59,6 +59,10 @@ static void remove_one(struct removal *r)
 	if (state == TREE_ABSENT)
 		return;
 	r->found++;
+	if (state == TREE_UNREADABLE) {
+		r->failed = true;
+		return;
+	}
 	if (state == TREE_FOREIGN) {
 		r->failed = true;
 		fail(location_tree(l), "refused: not made by kheaders");

@@ -38,6 +38,7 @@ static const char *state_name(enum tree_state state)
 	static const char *const names[] = {
 		[TREE_EMPTY] = "empty",
 		[TREE_FOREIGN] = "foreign",
+		[TREE_UNREADABLE] = "unreadable",
 		[TREE_RETIRED] = "incomplete",
 		[TREE_OTHER] = "other",
 		[TREE_STALE] = "stale",

@@ -223,7 +223,7 @@ static void check_marker(struct check *c, const struct identity *kernel)
 	const char *what = NULL;
 	struct identity id;
 
-	if (fd < 0 || !marker_read(c->tree, &id)) {
+	if (fd < 0 || marker_read(c->tree, &id) <= 0) {
 		wrong(c, "", "has no marker: not made by kheaders, or not complete");
 		if (fd >= 0)
 			close(fd);
@@ -294,7 +294,7 @@ static int find_tree(int dir, const char *name, void *arg)
 	int tree = name[0] == '.' ? -1 : open_directory(dir, name);
 	struct identity id;
 
-	if (tree >= 0 && marker_read(tree, &id) && !strcmp(id.sha256, s->source->sha256))
+	if (tree >= 0 && marker_read(tree, &id) > 0 && !strcmp(id.sha256, s->source->sha256))
 		snprintf(s->path, sizeof(s->path), "%s/%s", s->directory, name);
 	if (tree >= 0)
 		close(tree);

@@ -101,6 +101,7 @@ enum tree_state {
 	TREE_ABSENT,
 	TREE_EMPTY,	/* an empty directory */
 	TREE_FOREIGN,	/* something that kheaders did not make */
+	TREE_UNREADABLE,	/* there is no telling, which has been reported */
 	TREE_RETIRED,	/* a tree that could not be renamed and was not deleted yet */
 	TREE_OTHER,	/* of another release than the running kernel's */
 	TREE_STALE,	/* of another kernel of the same release */
@@ -111,8 +112,8 @@ enum tree_state {
 
 int running_kernel(struct identity *id);
 bool release_is_valid(const char *release);
-/* Returns whether @tree is complete and fills @id; not a word about what is wrong. */
-bool marker_read(int tree, struct identity *id);
+/* Returns 1 and fills @id if @tree is complete, 0 if it is not, -1 with errno set. */
+int marker_read(int tree, struct identity *id);
 int marker_write(int tree, const struct identity *id);
 enum tree_state marker_compare(const struct identity *marker, const struct identity *kernel);
 
@@ -211,6 +212,8 @@ int location_open_default(struct location *l, const char *path, const char *rele
 void location_close(struct location *l);
 /* Waits for the lock, and removes what killed runs left. */
 int location_lock(struct location *l);
+/* Removes what killed runs left, if anything, and no other run holds the lock. */
+void location_tidy(struct location *l);
 /* The path of the tree in a buffer of its own for each of @l. */
 const char *location_tree(const struct location *l);
 enum tree_state location_look(const struct location *l, const struct identity *kernel,
@@ -244,7 +247,8 @@ int link_settle(const char *release, const char *tree);
 /*
  * Settles the link of @release.  @make: to the tree at @first if it may serve, else to one
  * in the cache or in /run, else to none.  Without @make only one of ours is removed, if
- * it leads to a tree that must not serve.
+ * it leads to a tree that must not serve.  Returns -1 if the state of a tree cannot be
+ * told; the link stays as it is then.  That a link cannot be made is no failure.
  */
 int serve(const struct identity *kernel, const char *release, const struct location *first,
 	  bool make);

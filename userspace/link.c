@@ -43,7 +43,7 @@ static bool is_ours(const char *path, const char *target)
 	int tree = ours ? -1 : open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	if (tree >= 0) {
-		ours = marker_read(tree, &id);
+		ours = marker_read(tree, &id) > 0;
 		close(tree);
 	}
 	return ours;

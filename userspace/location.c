@@ -247,11 +247,18 @@ const char *location_tree(const struct location *l)
 	return path[i];
 }
 
+static int is_leftover(int dir, const char *name, void *arg)
+{
+	(void)dir;
+	(void)arg;
+	return !strncmp(name, STAGING, strlen(STAGING)) ||
+	       !strncmp(name, RETIRED, strlen(RETIRED));
+}
+
 /* What killed runs left: nobody else works here while this one holds the lock. */
 static int remove_leftover(int dir, const char *name, void *arg)
 {
-	(void)arg;
-	if (!strncmp(name, STAGING, strlen(STAGING)) || !strncmp(name, RETIRED, strlen(RETIRED)))
+	if (is_leftover(dir, name, arg))
 		remove_tree(dir, name);
 	return 0;
 }
@@ -266,18 +273,22 @@ static bool lock_is_current(const struct location *l)
 	       held.st_dev == there.st_dev && held.st_ino == there.st_ino;
 }
 
-int location_lock(struct location *l)
+/* @operation: as flock() takes it.  Returns -1 with errno set. */
+static int take_lock(struct location *l, int operation)
 {
+	int error;
+
 	for (;;) {
 		l->lock = openat(l->dir, LOCK, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 		if (l->lock < 0)
-			return fail_errno(location_tree(l), "cannot be locked");
-		while (flock(l->lock, LOCK_EX)) {
+			return -1;
+		while (flock(l->lock, operation)) {
 			if (errno == EINTR && !interrupted)
 				continue;
-			fail_errno(location_tree(l), "cannot be locked");
+			error = errno;
 			close(l->lock);
 			l->lock = -1;
+			errno = error;
 			return -1;
 		}
 		if (lock_is_current(l))
@@ -288,15 +299,39 @@ int location_lock(struct location *l)
 	return 0;
 }
 
+int location_lock(struct location *l)
+{
+	if (take_lock(l, LOCK_EX))
+		return fail_errno(location_tree(l), "cannot be locked");
+	return 0;
+}
+
+void location_tidy(struct location *l)
+{
+	if (list_directory(l->dir, is_leftover, NULL) > 0)
+		take_lock(l, LOCK_EX | LOCK_NB);
+}
+
+static enum tree_state unreadable(const struct location *l)
+{
+	fail_errno(location_tree(l), "cannot be read");
+	return TREE_UNREADABLE;
+}
+
 enum tree_state location_look(const struct location *l, const struct identity *kernel,
 			      struct identity *marker)
 {
-	int tree = open_directory(l->dir, l->name);
+	int tree = open_directory(l->dir, l->name), complete;
 	enum tree_state state;
 
+	if (tree < 0 && errno == ENOENT)
+		return TREE_ABSENT;
 	if (tree < 0)
-		return errno == ENOENT ? TREE_ABSENT : TREE_FOREIGN;
-	if (marker_read(tree, marker))
+		return errno == ENOTDIR || errno == ELOOP ? TREE_FOREIGN : unreadable(l);
+	complete = marker_read(tree, marker);
+	if (complete < 0)
+		state = unreadable(l);
+	else if (complete)
 		state = marker_compare(marker, kernel);
 	else if (!faccessat(tree, RETIRED_MARKER, F_OK, 0))
 		state = TREE_RETIRED;

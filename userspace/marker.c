@@ -16,6 +16,8 @@
 
 #include "kheaders.h"
 
+#define NOTES "/sys/kernel/notes"	/* of a kernel that has a build-id */
+
 /* Find NT_GNU_BUILD_ID among the notes in @buf: Documentation/ABI, /sys/kernel/notes */
 static void find_build_id(const unsigned char *buf, size_t len, char *hex)
 {
@@ -47,7 +49,7 @@ int running_kernel(struct identity *id)
 {
 	unsigned char notes[4096];
 	struct utsname uts;
-	ssize_t n = 0;
+	ssize_t n;
 	int fd;
 
 	memset(id, 0, sizeof(*id));
@@ -56,14 +58,16 @@ int running_kernel(struct identity *id)
 	if (!release_is_valid(uts.release))
 		return fail("uname", "\"%s\" cannot be the name of a directory", uts.release);
 	snprintf(id->release, sizeof(id->release), "%s", uts.release);
-	fd = open("/sys/kernel/notes", O_RDONLY | O_CLOEXEC);
-	if (fd >= 0) {
-		n = read(fd, notes, sizeof(notes));
-		close(fd);
-	}
+	fd = open(NOTES, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return errno == ENOENT ? 0 : fail_errno(NOTES, NULL);
+	n = read(fd, notes, sizeof(notes));
+	if (n < 0)
+		fail_errno(NOTES, NULL);
+	close(fd);
 	if (n > 0)
 		find_build_id(notes, n, id->build_id);
-	return 0;
+	return n < 0 ? -1 : 0;
 }
 
 /* It becomes part of paths, markers and messages. */
@@ -95,7 +99,7 @@ static void get_field(const char *text, const char *key, char *value, size_t siz
 	}
 }
 
-bool marker_read(int tree, struct identity *id)
+int marker_read(int tree, struct identity *id)
 {
 	char text[1024], source[16] = "";
 	struct stat st;
@@ -105,12 +109,13 @@ bool marker_read(int tree, struct identity *id)
 	memset(id, 0, sizeof(*id));
 	fd = openat(tree, MARKER, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
 	if (fd < 0)
-		return false;
-	if (!fstat(fd, &st) && S_ISREG(st.st_mode))
+		return errno == ENOENT || errno == ELOOP || errno == ENXIO ? 0 : -1;
+	n = fstat(fd, &st);
+	if (!n && S_ISREG(st.st_mode))
 		n = read(fd, text, sizeof(text) - 1);
 	close(fd);
 	if (n <= 0)
-		return false;
+		return n;
 	text[n] = '\0';
 	get_field(text, "release: ", id->release, sizeof(id->release));
 	get_field(text, "build-id: ", id->build_id, sizeof(id->build_id));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Which tree the build link leads to: a function of the trees that are there. */
 #define _GNU_SOURCE	/* O_DIRECTORY and others */
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
@@ -12,32 +13,37 @@ static bool state_serves(enum tree_state state)
 	return state == TREE_CURRENT || state == TREE_GIVEN || state == TREE_OTHER;
 }
 
-static bool location_serves(const struct location *l, const struct identity *kernel,
-			    const char *release)
+/* Returns 1 if the tree may serve, 0 if not, -1 if there is no telling. */
+static int location_serves(const struct location *l, const struct identity *kernel,
+			   const char *release)
 {
 	struct identity marker;
+	enum tree_state state = location_look(l, kernel, &marker);
 
-	return state_serves(location_look(l, kernel, &marker)) &&
-	       !strcmp(marker.release, release);
+	if (state == TREE_UNREADABLE)
+		return -1;
+	return state_serves(state) && !strcmp(marker.release, release);
 }
 
-/* Does the link lead to a tree that it may lead to? */
-static bool link_serves(const struct identity *kernel, const char *release)
+/* The same of the tree that the link leads to; a link of somebody else's serves. */
+static int link_serves(const struct identity *kernel, const char *release)
 {
 	char path[PATH_MAX], target[PATH_MAX];
 	struct identity marker;
-	bool good = false;
-	int tree;
+	int tree, complete;
 
 	if (link_look(release, path, target) != LINK_OURS)
-		return true;
+		return 1;
 	tree = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (tree >= 0) {
-		good = marker_read(tree, &marker) && !strcmp(marker.release, release) &&
-		       state_serves(marker_compare(&marker, kernel));
-		close(tree);
-	}
-	return good;
+	if (tree < 0)
+		return errno == ENOENT || errno == ENOTDIR ? 0 : fail_errno(path, NULL);
+	complete = marker_read(tree, &marker);
+	if (complete < 0)
+		fail_errno(target, "cannot be read");
+	close(tree);
+	if (complete <= 0)
+		return complete;
+	return !strcmp(marker.release, release) && state_serves(marker_compare(&marker, kernel));
 }
 
 int serve(const struct identity *kernel, const char *release, const struct location *first,
@@ -45,23 +51,31 @@ int serve(const struct identity *kernel, const char *release, const struct locat
 {
 	static const char *const directories[] = { CACHE_DIRECTORY, RUN_DIRECTORY };
 	struct location l;
-	bool found;
-	int i, ret;
+	int i, serves;
 
-	if (!make)
-		return link_serves(kernel, release) ? 0 : link_settle(release, NULL);
-	if (first && location_serves(first, kernel, release))
-		return link_settle(release, location_tree(first));
+	if (!make) {
+		serves = link_serves(kernel, release);
+		if (!serves)
+			link_settle(release, NULL);
+		return serves < 0 ? -1 : 0;
+	}
+	serves = first ? location_serves(first, kernel, release) : 0;
+	if (serves > 0)
+		link_settle(release, location_tree(first));
+	if (serves)
+		return serves < 0 ? -1 : 0;
 	for (i = 0; i < 2; i++) {
 		if (first && !strcmp(first->path, directories[i]))
 			continue;
 		if (location_open_default(&l, directories[i], release, false))
 			continue;
-		found = location_serves(&l, kernel, release);
-		ret = found ? link_settle(release, location_tree(&l)) : 0;
+		serves = location_serves(&l, kernel, release);
+		if (serves > 0)
+			link_settle(release, location_tree(&l));
 		location_close(&l);
-		if (found)
-			return ret;
+		if (serves)
+			return serves < 0 ? -1 : 0;
 	}
-	return link_settle(release, NULL);
+	link_settle(release, NULL);
+	return 0;
 }

@@ -49,6 +49,8 @@ static int make_directories(int tree, const char *path, size_t len)
 	int fd = open_directory(tree, "."), next;
 	size_t n;
 
+	if (fd < 0)
+		fail_errno("extract", "cannot open the new tree");
 	while (fd >= 0 && len) {
 		n = strcspn(path, "/");
 		n = n < len ? n : len;

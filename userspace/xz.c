@@ -304,7 +304,7 @@ static int find_parts(struct xz *x)
 	if (!s)
 		return -1;
 	n = stream_read(s, &data);
-	if (n >= TAR_BLOCK && is_header(data)) {
+	if (n >= TAR_BLOCK && data && is_header(data)) {
 		x->parts = 2;
 		x->first[1] = iter.block.number_in_file;
 		x->first[2] = blocks + 1;

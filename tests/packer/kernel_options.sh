@@ -154,9 +154,9 @@ keeps() {
 }
 
 values_hidden() {
-	loses /home/me/key.pem "usr/root /home/me/root" "a,/home/me/b" /lib/firmware \
-		"pkcs11:token=mine;pin-value=1234" "https://me.example/x" "file:///home/me/x" \
-		"/usr/src/me/sbin/x" "/sbin/x /home/me"
+	loses /build/me/key.pem "usr/root /build/me/root" "a,/build/me/b" /lib/firmware \
+		"pkcs11:token=mine;pin-value=1234" "https://me.example/x" "file:///build/me/x" \
+		"/usr/src/me/sbin/x" "/sbin/x /build/me"
 }
 
 # What the target looks for at run time, and what Kbuild compares
