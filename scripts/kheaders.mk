@@ -2,6 +2,10 @@
 #
 # GNUmakefile of the tree that kheaders.tar.xz holds; make reads it before Makefile.
 #
+# "make -C TREE M=DIR" builds modules by the compiler that built the kernel, unless CC=
+# or LLVM= is given, and with BTF where the running kernel is this one.  Where this
+# machine lacks something for that, one line says so.
+#
 # The programs in the tree run on machines like the one that built the kernel.  On
 # others
 #
@@ -15,21 +19,26 @@
 # for a module.  HOSTCC is the compiler, cc if not given.  All of them are replaced or
 # none.
 
-kheaders-tools := $(wildcard scripts/basic/fixdep scripts/mod/modpost \
-	scripts/genksyms/genksyms scripts/recordmcount scripts/tracepoint-update \
-	tools/objtool/objtool tools/bpf/resolve_btfids/resolve_btfids)
-
-# 126 and 127 are the shell's: not for this machine, or without its loader
-kheaders-runs = $(shell $1 > /dev/null 2>&1 < /dev/null; rc=$$?; \
-	[ $$rc -eq 126 ] || [ $$rc -eq 127 ] || echo y)
+# What the shell would take apart is left out, and is no name of a program.
+kheaders-word = $(if $(filter environment%,$(origin $1)),$(firstword $(subst ',,$($1))))
+kheaders-given = $(filter-out default file undefined,$(firstword $(origin $1)))
+kheaders-host = $(shell CROSS_COMPILE='$(CROSS_COMPILE)' PAHOLE='$(or $(PAHOLE),pahole)' \
+	CC='$(call kheaders-word,CC)' BTF='$(call kheaders-given,CONFIG_DEBUG_INFO_BTF_MODULES)' \
+	COMPILER='$(LLVM)$(filter command,$(call kheaders-given,CC))' \
+	sh scripts/kheaders_host.sh $1)
 
 ifeq ($(filter hosttools,$(MAKECMDGOALS)),)
 
-# One of them tells for all.  Makefile makes its own when no module is built.
+# Makefile makes its own programs when no module is built.
 ifneq ($(M)$(KBUILD_EXTMOD),)
-ifeq ($(call kheaders-runs,scripts/basic/fixdep),)
-$(error The programs in $(CURDIR) are for another machine than this; \
-	run "make -C $(CURDIR) hosttools" once)
+ifneq ($(filter-out clean help modules_install,$(or $(MAKECMDGOALS),modules)),)
+kheaders-variables := $(call kheaders-host,build)
+ifeq ($(firstword $(kheaders-variables)),stop)
+$(error $(wordlist 2,$(words $(kheaders-variables)),$(kheaders-variables)))
+endif
+MAKEOVERRIDES += $(kheaders-variables)
+# Makefile does without a make of its own if it is called with --no-print-directory.
+$(foreach variable,$(kheaders-variables),$(eval override $(subst =,:=,$(variable))))
 endif
 endif
 
@@ -44,8 +53,7 @@ include Makefile
 else
 
 HOSTCC ?= cc
-kheaders-remade := $(strip $(foreach tool,$(kheaders-tools),\
-	$(if $(call kheaders-runs,$(tool)),,$(tool))))
+kheaders-remade := $(call kheaders-host,tools)
 
 .PHONY: hosttools
 ifeq ($(kheaders-remade),)

@@ -176,6 +176,8 @@ choose_files() {
 		list_symvers
 		find "$here/kheaders.mk" -printf 'own\tGNUmakefile\t%s\t%T@\t.\n' \
 			>> "$tmp/found" || die "$here/kheaders.mk" "not found"
+		find "$here/kheaders_host.sh" -printf 'own\tscripts/%f\t%s\t%T@\t.\n' \
+			>> "$tmp/found" || die "$here/kheaders_host.sh" "not found"
 	fi
 	awk -F '\t' -f "$here/kheaders_select.awk" "$tmp/musts" "$tmp/found" > "$tmp/chosen" ||
 		die "$obj" "cannot be packed; nothing was written"
@@ -213,7 +215,8 @@ copy_files() {
 	options=$(strip_options)
 	awk -F '\t' '
 	$2 == "Module.symvers" && ENVIRON["symvers"] { print ENVIRON["symvers"] "\t" $2; next }
-	$1 == "own" { print ENVIRON["here"] "/kheaders.mk\t" $2; next }
+	$2 == "GNUmakefile" { print ENVIRON["here"] "/kheaders.mk\t" $2; next }
+	$1 == "own" { print ENVIRON["here"] substr($2, index($2, "/")) "\t" $2; next }
 	{ print ENVIRON[$1] "/" $2 "\t" $2 }' "$list" > "$tmp/copy" || die awk "failed"
 	# shellcheck disable=SC2086	# a list of words
 	step strip_comments "${STRIP_COMMENTS:-$here/strip_comments}" $options \

@@ -96,6 +96,7 @@ tools_changed() {
 	for change in 'echo "# x" >> scripts/pack_headers.sh' \
 		'echo "# x" >> scripts/kheaders.list' \
 		'echo "# x" >> scripts/kheaders.mk' \
+		'echo "# x" >> scripts/kheaders_host.sh' \
 		'echo "/* x */" >> scripts/strip_comments.c' 'keep=KHEADERS_KEEP_COMMENTS=y'; do
 		before=$(stat -c %y "$tmp/tool/kheaders_data.tar.xz")
 		cd "$tmp/repo" && eval "$change" && cd "$tmp" || return 1

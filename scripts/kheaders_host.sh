@@ -1,0 +1,309 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# What it takes to build modules in this tree on this machine; its GNUmakefile asks.
+#
+#/ Usage: scripts/kheaders_host.sh build|tools
+#/
+#/ Run it in the top directory of the tree.
+#/
+#/   build  print variables for make, NAME=VALUE, or "stop" and why no module can be built
+#/   tools  print the programs of the tree that do not run on this machine
+#/
+#/ Environment, each of them as make has it:
+#/   CROSS_COMPILE  prefix of the compiler's name
+#/   COMPILER       set if the command line or LLVM already selects a compiler
+#/   CC             what the environment of make has, empty otherwise
+#/   BTF            set if the command line says whether modules get BTF
+#/   PAHOLE         pahole, if it goes by another name
+
+set -u
+export LC_ALL=C
+
+note() {
+	echo "kheaders: $*" >&2
+}
+
+stop() {
+	echo "stop $*"
+	exit
+}
+
+installed() {
+	command -v "$1" > /dev/null
+}
+
+# read_header FILE: set elf to the class, byte order and machine of an ELF file
+read_header() {
+	# shellcheck disable=SC2046	# 20 words
+	set -- $(od -A n -v -t x1 -N 20 "$1" 2> /dev/null)
+	elf=
+	[ "$#" -ge 20 ] || return
+	case "$1$2$3$4" in
+	7f454c46) elf=$5$6${19}${20} ;;
+	esac
+}
+
+# loader FILE: print the name of the dynamic loader that FILE wants
+loader() {
+	head -c 4096 "$1" | tr '\0' '\n' | sed -n '/^\/[!-~]*ld[!-~]*$/{p;q;}'
+}
+
+# A program for another machine does run if the kernel has an emulator for it, or runs
+# programs of both sizes and has the loader.  Nothing else may be started: a shell takes
+# what the kernel refuses for a script.
+other_machine_runs() {
+	for format in /proc/sys/fs/binfmt_misc/*; do
+		grep -q -s '^enabled' "$format" &&
+			grep -q -s "^magic 7f454c46${elf%????}.*${elf#????}\$" "$format" && return
+	done
+	case $ours-$elf in
+	02013e00-01010300|01010300-02013e00|0201b700-01012800|01012800-0201b700)
+		theirs=$elf
+		read_header "$(loader "$1")"
+		[ "$elf" = "$theirs" ] && return ;;
+	esac
+	return 1
+}
+
+# why_not PROGRAM: set why to the reason that PROGRAM does not run here, or to nothing
+why_not() {
+	why=
+	read_header "$1"
+	if [ -n "$elf" ] && [ "$elf" != "$ours" ] && ! other_machine_runs "$1"; then
+		why="it is for another machine than this"
+		return
+	fi
+	words=$("./$1" 2>&1 < /dev/null)
+	case $?:$words in
+	*[Vv]ersion\ ?*\'\ not\ found*)
+		words=${words#*[Vv]ersion ?}
+		why="it needs newer libraries, with ${words%%\'*}" ;;
+	*loading\ shared\ librar*)
+		words=${words#*loading shared librar}
+		words=${words#* }
+		why="${words%%:*} is not installed" ;;
+	126:*ermission*)
+		why="it may not be executed; is $PWD mounted noexec?" ;;
+	126:*|127:*)
+		why="its loader $(loader "$1") is not installed" ;;
+	132:*|134:*|135:*|139:*)
+		why="it crashes; was it built for a newer processor?" ;;
+	esac
+}
+
+# find_failing PROGRAM...: set failing to those that do not run, and reason to why the
+# first of them does not
+find_failing() {
+	failing=
+	reason=
+	read_header /proc/self/exe
+	ours=$elf
+	for program; do
+		[ -e "$program" ] || continue
+		why_not "$program"
+		[ -n "$why" ] || continue
+		failing="${failing:+$failing }$program"
+		: "${reason:=$why}"
+	# the shell itself says that a program crashed
+	done 2> /dev/null
+}
+
+# What runs whenever a module is built.  Debian's modpost and objtool start those behind
+# them.
+programs='scripts/basic/fixdep scripts/mod/modpost scripts/genksyms/genksyms
+	scripts/gendwarfksyms/gendwarfksyms scripts/recordmcount scripts/tracepoint-update
+	tools/objtool/objtool scripts/mod/modpost.real-* tools/objtool/objtool.real-*'
+resolve_btfids=tools/bpf/resolve_btfids/resolve_btfids
+
+check_programs() {
+	# shellcheck disable=SC2086	# names and patterns
+	find_failing $programs
+	[ -z "$failing" ] ||
+		stop "$failing: does not run here: $reason; run \"make -C $PWD hosttools\" once"
+}
+
+# major PROGRAM...: print the major version of a compiler
+major() {
+	version=$("$1" -dumpversion 2> /dev/null) && echo "${version%%.*}"
+}
+
+# Where Debian's headers name a prefix that this machine's native tools do not have, set
+# prefix to none and use those.
+find_prefix() {
+	prefix=${CROSS_COMPILE:-}
+	[ -e .kernelvariables ] || return
+	debian=$(sed -n 's/^override CROSS_COMPILE = \([[:alnum:]_-]*\)$/\1/p' .kernelvariables)
+	prefix=${debian:-$prefix}
+	[ -n "$debian" ] && ! installed "${prefix}ld" || return
+	case $(gcc -dumpmachine 2> /dev/null) in
+	"${prefix%%-*}"-*) ;;
+	*) return ;;
+	esac
+	prefix=
+	for tool in ld ar nm objcopy objdump readelf strip; do
+		variables="$variables $(echo "$tool" | tr '[:lower:]' '[:upper:]')=$tool"
+	done
+}
+
+choose_gcc() {
+	want=${CONFIG_GCC_VERSION%????}
+	find_prefix
+	default=${prefix}gcc
+	[ ! -e .kernelvariables ] || default=${CROSS_COMPILE:-$prefix}gcc-$want
+	cc=
+	right=
+	for name in "${prefix}gcc" "${prefix}gcc-$want"; do
+		if [ -z "$right" ] && installed "$name"; then
+			[ "$(major "$name")" != "$want" ] || right=$name
+			: "${cc:=$name}"
+		fi
+	done
+	cc=${right:-$cc}
+	how="install it (Debian, Ubuntu: apt install gcc-$want)"
+	[ -n "$cc" ] || stop "${prefix}gcc $want built this kernel, and no gcc is found; $how"
+	[ -n "$right" ] ||
+		note "${prefix}gcc $want built this kernel, and $cc is another version; $how"
+	[ "$cc" = "$default" ] || variables="$variables CC=$cc"
+}
+
+# CC, LD and the rest rather than LLVM=-NN, which 5.10 does not have.
+choose_clang() {
+	want=${CONFIG_CLANG_VERSION%????}
+	lld=${CONFIG_LD_IS_LLD:+ld.lld}
+	for suffix in "-$want" '' none; do
+		installed "clang$suffix" && installed "${lld:-true}${lld:+$suffix}" && break
+	done
+	how="install it (Debian, Ubuntu: apt install clang-$want lld-$want llvm-$want)"
+	[ "$suffix" != none ] || stop "clang $want built this kernel, and no clang" \
+		"${lld:+with lld }is found; $how"
+	[ -n "$suffix" ] || [ "$(major clang)" = "$want" ] ||
+		note "clang $want built this kernel, and clang is another version; $how"
+	variables="$variables CC=clang$suffix${lld:+ LD=$lld$suffix}"
+	[ -z "${CONFIG_AS_IS_LLVM:-}" ] || variables="$variables LLVM_IAS=1"
+	[ -z "${CONFIG_AS_IS_GNU:-}" ] || variables="$variables LLVM_IAS=0"
+	[ -n "$lld" ] || return
+	for tool in ar nm objcopy objdump readelf strip; do
+		if installed "llvm-$tool$suffix"; then
+			variables="$variables $(echo "$tool" | tr '[:lower:]' '[:upper:]')=llvm-$tool$suffix"
+		elif [ -n "${CONFIG_LTO_CLANG:-}" ]; then
+			stop "the kernel's LTO takes llvm-$tool$suffix, which is not found; $how"
+		fi
+	done
+}
+
+# A compiler in the environment counts if it is of the kind that built the kernel.  Kbuild
+# would not look at it, and dkms and others set it.
+choose_compiler() {
+	[ -z "${COMPILER:-}" ] || return
+	kind=gcc
+	[ -z "${CONFIG_CC_IS_CLANG:-}" ] || kind=clang
+	case ${CC:-} in
+	*" "*) ;;
+	*"$kind"*)
+		if installed "$CC"; then
+			variables="$variables CC=$CC"
+			return
+		fi ;;
+	esac
+	"choose_$kind"
+}
+
+# The source tree's name of the machine that runs.
+srcarch() {
+	case $(uname -m) in
+	x86_64|i?86) echo x86 ;;
+	aarch64) echo arm64 ;;
+	arm*) echo arm ;;
+	ppc*) echo powerpc ;;
+	s390x) echo s390 ;;
+	riscv*) echo riscv ;;
+	loongarch*) echo loongarch ;;
+	mips*) echo mips ;;
+	esac
+}
+
+# Set why to the reason that the running kernel is not this tree's, or to nothing.  Its
+# build-id is known where "kheaders extract" has left it.
+kernel_differs() {
+	read -r release < include/config/kernel.release
+	read -r running < /proc/sys/kernel/osrelease || running=
+	why="$running runs here, the tree is of $release"
+	[ "$running" = "$release" ] && [ -d "arch/$(srcarch)" ] || return
+	why="another build of $release runs here"
+	id=$(sed -n 's/^build-id[: =]*//p' .kheaders 2> /dev/null)
+	if [ -n "$id" ]; then
+		od -A n -v -t x1 /sys/kernel/notes | tr -d ' \n' | grep -q "$id" || return
+	fi
+	why=
+}
+
+# pahole's flags follow its own version or CONFIG_PAHOLE_VERSION; from 1.26 on it leaves
+# out what it does not know.
+check_pahole() {
+	version=$("${PAHOLE:-pahole}" --version 2> /dev/null) || {
+		why="pahole is not installed (package pahole or dwarves)"
+		return
+	}
+	need=119
+	[ ! -e scripts/Makefile.btf ] || need=${CONFIG_PAHOLE_VERSION:-$need}
+	[ "$need" -le 126 ] || need=126
+	version=${version#v}
+	[ "$(((${version%%.*}) * 100 + ${version#*.}))" -ge "$need" ] ||
+		why="pahole $version is too old, $((need / 100)).$((need % 100)) would do"
+}
+
+# Set why to the reason that modules get no BTF, or to nothing.
+check_btf() {
+	why="the tree has no resolve_btfids"
+	[ -e "$resolve_btfids" ] || return
+	link=/sys/kernel/btf/vmlinux
+	# what somebody has put there is as good
+	if [ ! -e vmlinux ] || [ "$(readlink vmlinux)" = "$link" ]; then
+		kernel_differs
+		[ -z "$why" ] || return
+		why="this kernel has no $link"
+		[ -r "$link" ] || return
+	fi
+	find_failing "$resolve_btfids"
+	why=${reason:+"$failing does not run here: $reason"}
+	[ -z "$why" ] || return
+	check_pahole
+	[ -z "$why" ] && [ ! -e vmlinux ] || return
+	ln -s "$link" vmlinux 2> /dev/null ||
+		why="$PWD is not writable, for a link named vmlinux to $link"
+}
+
+# The running kernel's BTF takes the place of the vmlinux that would be 6 MB.
+choose_btf() {
+	[ -n "${CONFIG_DEBUG_INFO_BTF_MODULES:-}" ] && [ -z "${BTF:-}" ] || return
+	check_btf
+	[ -n "$why" ] || return
+	note "modules get no BTF: $why"
+	variables="$variables CONFIG_DEBUG_INFO_BTF_MODULES="
+	# one line is enough
+	variables="$variables PAHOLE_VERSION=${CONFIG_PAHOLE_VERSION:-0}"
+}
+
+options='CC_IS_CLANG|LD_IS_LLD|AS_IS_LLVM|AS_IS_GNU|LTO_CLANG|GCC_VERSION|CLANG_VERSION'
+options="$options|DEBUG_INFO_BTF_MODULES|PAHOLE_VERSION"
+variables=
+
+case ${1:-} in
+build)
+	eval "$(grep -E "^CONFIG_($options)=[y0-9]+\$" include/config/auto.conf)"
+	check_programs
+	choose_compiler
+	choose_btf
+	echo "$variables"
+	;;
+tools)
+	# shellcheck disable=SC2086	# names and patterns
+	find_failing $programs $resolve_btfids
+	echo "$failing"
+	;;
+*)
+	sed -n 's|^#/ \{0,1\}||p' "$0" >&2
+	exit 2
+	;;
+esac

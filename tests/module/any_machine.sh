@@ -1,0 +1,227 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# The tree on any machine: which compiler plain make takes, what it says of programs that
+# do not run.
+
+# shellcheck disable=SC2016,SC2034	# "eval" expands what it gets
+# shellcheck source=../lib/test.sh
+. "$(dirname "$0")/../lib/test.sh"
+
+tree=$tmp/tree
+bin=$tmp/bin
+
+# A tree that is what its GNUmakefile looks at: each program is true(1), and a module's
+# build prints the variables in two makes, as Kbuild would see them.
+make_tree() {
+	mkdir -p "$tree/scripts/basic" "$tree/scripts/mod" "$tree/include/config" "$tmp/module"
+	cp "$top/scripts/kheaders.mk" "$tree/GNUmakefile"
+	cp "$top/scripts/kheaders_host.sh" "$tree/scripts"
+	cp /bin/true "$tree/scripts/basic/fixdep"
+	cp /bin/true "$tree/scripts/mod/modpost"
+	echo 1.2.3-test > "$tree/include/config/kernel.release"
+	cat > "$tree/Makefile" <<- 'END'
+		ifeq ($(filter --no-print-directory,$(MAKEFLAGS)),)
+		modules clean: ; @$(MAKE) --no-print-directory -f Makefile $@
+		else
+		CC = $(CROSS_COMPILE)gcc
+		ifneq ($(LLVM),)
+		CC = clang
+		endif
+		LD = $(CROSS_COMPILE)ld
+		AR = $(CROSS_COMPILE)ar
+		-include .kernelvariables
+		modules clean: ; @echo "$@: $(CC) $(LD) $(AR) $(LLVM_IAS)"
+		endif
+	END
+}
+
+# A machine with the programs of a small distribution and no compiler.
+make_machine() {
+	mkdir "$bin"
+	for name in cat cp dash grep head ln make od readlink sed tr uname; do
+		ln -s "$(command -v "$name")" "$bin/$name" || return 1
+	done
+	ln -s dash "$bin/sh"
+}
+
+# compiler NAME VERSION
+compiler() {
+	printf '#!/bin/sh\necho %s\n' "$2" > "$bin/$1"
+	chmod +x "$bin/$1"
+}
+
+# built_by gcc|clang VERSION OPTION...
+built_by() {
+	name=$1 version=$2
+	rm -f "$bin"/*gcc* "$bin"/*clang* "$bin"/*lld* "$bin"/llvm-* "$tree/.kernelvariables"
+	{
+		[ "$name" != clang ] || echo CONFIG_CC_IS_CLANG=y
+		[ "$name" != clang ] || echo "CONFIG_CLANG_VERSION=${version}0003"
+		[ "$name" != gcc ] || echo "CONFIG_GCC_VERSION=${version}0200"
+		shift 2
+		for option; do
+			echo "CONFIG_$option=y"
+		done
+	} > "$tree/include/config/auto.conf"
+}
+
+# build ARGUMENT...: as a user would; environment: more variables
+environment=
+build() {
+	# shellcheck disable=SC2086	# words
+	env -i PATH="$bin" $environment make -C "$tree" M="$tmp/module" "$@" \
+		> "$tmp/out" 2> "$tmp/err"
+}
+
+# takes WORDS [ARGUMENT]...: the build has these for CC, LD, AR, LLVM_IAS, and says nothing
+takes() {
+	want=$1
+	shift
+	build "$@" && grep -q -x "modules: $want *" "$tmp/out" && [ ! -s "$tmp/err" ] && return
+	ktap_print_msg "wanted: $want"
+	show "$tmp/out" "$tmp/err"
+	return 1
+}
+
+# says TEXT [ARGUMENT]...: one line on standard error
+says() {
+	want=$1
+	shift
+	build "$@"
+	grep -q -F -e "$want" "$tmp/err" && [ "$(grep -c . "$tmp/err")" -eq 1 ] && return
+	ktap_print_msg "wanted: $want"
+	show "$tmp/out" "$tmp/err"
+	return 1
+}
+
+check() {
+	ktap_test_result "$1" eval "$2"
+}
+
+check_gcc() {
+	built_by gcc 12
+	compiler gcc 12
+	check "gcc of the kernel's version" 'takes "gcc ld ar"'
+	compiler gcc 14.2.1
+	compiler gcc-12 12
+	check "gcc-12 where gcc is another" 'takes "gcc-12 ld ar"'
+	check "and where make has no make of its own" \
+		'takes "gcc-12 ld ar" --no-print-directory'
+	rm "$bin/gcc-12"
+	check "another version only: built by that, one line names the right one" \
+		'says "apt install gcc-12" && grep -q -x "modules: gcc ld ar *" "$tmp/out"'
+	rm "$bin/gcc"
+	check "no gcc: one line says what to install" 'says "apt install gcc-12"'
+	check "to clean takes none" 'build clean && [ ! -s "$tmp/err" ]'
+	compiler aarch64-linux-gnu-gcc 14
+	compiler aarch64-linux-gnu-gcc-12 12
+	check "cross" 'takes "aarch64-linux-gnu-gcc-12 aarch64-linux-gnu-ld aarch64-linux-gnu-ar" \
+		CROSS_COMPILE=aarch64-linux-gnu-'
+	compiler gcc 14
+	compiler gcc-12 12
+	compiler gcc-13 13
+	compiler clang 16
+	check "CC= is respected" 'takes "gcc-13 ld ar" CC=gcc-13'
+	check "CC in the environment, too" 'environment=CC=gcc-13 takes "gcc-13 ld ar"'
+	check "but not another kind of compiler, which Kbuild would not look at" \
+		'environment=CC=clang takes "gcc-12 ld ar"'
+	check "LLVM= is respected" 'takes "clang ld ar" LLVM=1'
+	check "LLVM in the environment, too" 'environment=LLVM=1 takes "clang ld ar"'
+}
+
+check_debian() {
+	built_by gcc 14
+	echo 'override CROSS_COMPILE = x86_64-linux-gnu-' > "$tree/.kernelvariables"
+	printf '#!/bin/sh\ncase $1 in\n*machine) echo x86_64-redhat-linux;;\n*) echo 14;;\nesac\n' \
+		> "$bin/gcc"
+	chmod +x "$bin/gcc"
+	check "Debian's kernel where no tool has Debian's prefix" 'takes "gcc ld ar"'
+}
+
+check_clang() {
+	built_by clang 19 LD_IS_LLD AS_IS_LLVM
+	for tool in clang ld.lld llvm-ar llvm-nm; do
+		compiler "$tool" 19
+		compiler "$tool-19" 19
+	done
+	check "clang-19" 'takes "clang-19 ld.lld-19 llvm-ar-19 1"'
+	rm "$bin"/*-19
+	check "clang" 'takes "clang ld.lld llvm-ar 1"'
+	for tool in clang ld.lld llvm-ar llvm-nm; do
+		compiler "$tool" 21
+	done
+	check "another version: one line names the right one" \
+		'says "apt install clang-19 lld-19 llvm-19" &&
+		grep -q -x "modules: clang ld.lld llvm-ar 1" "$tmp/out"'
+	check "what dkms gives is respected" 'takes "clang ld.lld ar" CC=clang LD=ld.lld'
+	rm "$bin/ld.lld"
+	check "no lld: one line says what to install" 'says "apt install clang-19 lld-19 llvm-19"'
+	built_by clang 19 LD_IS_LLD AS_IS_LLVM LTO_CLANG
+	compiler clang 19
+	compiler ld.lld 19
+	check "LTO without llvm-ar" 'says "llvm-ar, which is not found"'
+	built_by clang 19 LD_IS_BFD AS_IS_GNU
+	compiler clang-19 19
+	check "clang with GNU ld and as" 'takes "clang-19 ld ar 0"'
+}
+
+# swap OLD NEW: in the program that is tested
+swap() {
+	sed -i "s/$1/$2/g" "$program"
+}
+
+# header OFFSET OCTAL: a byte of the program's ELF header
+header() {
+	printf '%b' "\\0$2" | dd of="$program" bs=1 seek="$1" conv=notrunc status=none
+}
+
+crash() {
+	echo 'int main(void) { __builtin_trap(); }' | cc -x c -O -o "$program" -
+}
+
+# told NAME TEXT COMMAND...: where COMMAND has made a program of the tree what does not
+# run here, one line says so and what to do, whatever sh is; and nothing else is done
+told() {
+	name=$1 text=$2
+	shift 2
+	program=$tree/scripts/mod/modpost
+	for shell in dash bash busybox; do
+		cp --remove-destination /bin/true "$program"
+		"$@"
+		ln -sf "$(command -v "$shell")" "$bin/sh"
+		ktap_test_result "$name, $shell" eval 'says "modpost: does not run here: $text" &&
+			grep -q "run \"make -C $tree hosttools\" once" "$tmp/err" &&
+			[ "$(ls "$tree")" = "$names" ]'
+	done
+	ln -sf dash "$bin/sh"
+	cp --remove-destination /bin/true "$program"
+}
+
+check_programs() {
+	built_by gcc 12
+	compiler gcc 12
+	names=$(ls "$tree")
+	told "for arm64" "it is for another machine than this" header 18 267
+	told "for a big-endian machine" "it is for another machine than this" header 5 2
+	told "32 bits, and no loader for them" "it is for another machine than this" \
+		eval 'header 4 1 && header 18 3'
+	told "no loader" "its loader /lib64/ld-linux-x86-64.so.9 is not installed" \
+		swap ld-linux-x86-64.so.2 ld-linux-x86-64.so.9
+	told "too old a C library" "it needs newer libraries, with GLIBC_9.34" \
+		swap GLIBC_2.34 GLIBC_9.34
+	told "a library that is not there" "libx.so.6 is not installed" swap libc.so.6 libx.so.6
+	told "a newer processor's instructions" "it crashes" crash
+	told "not executable" "it may not be executed" chmod -x "$tree/scripts/mod/modpost"
+	check "those that run again are taken" 'takes "gcc ld ar"'
+}
+
+ktap_print_header
+make_tree
+make_machine || ktap_exit_fail_msg "no programs to test with"
+ktap_set_plan 45
+check_gcc
+check_debian
+check_clang
+check_programs
+ktap_finished
