@@ -53,30 +53,9 @@ include Makefile
 else
 
 HOSTCC ?= cc
-kheaders-remade := $(call kheaders-host,tools)
-
-.PHONY: hosttools
-ifeq ($(kheaders-remade),)
-
-hosttools:
-	@echo "hosttools: the programs in $(CURDIR) run on this machine"
-
-else ifdef KSRC
-
-# What the kernel's own Makefiles make of this tree's configuration.
-hosttools:
-	@test -e "$(KSRC)/scripts/basic/fixdep.c" || { \
-		echo "hosttools: $(KSRC): no kernel source there" >&2; exit 1; }
-	@rm -rf .hosttools && mkdir .hosttools && cp .config .hosttools
-	@$(MAKE) -s -C "$(KSRC)" O="$(CURDIR)/.hosttools" olddefconfig
-	@$(MAKE) -s -C "$(KSRC)" O="$(CURDIR)/.hosttools" modules_prepare
-	@for tool in $(kheaders-remade); do \
-		cp ".hosttools/$$tool" "$$tool.new" || exit 1; \
-	done
-	@for tool in $(kheaders-remade); do mv "$$tool.new" "$$tool" || exit 1; done
-	@rm -rf .hosttools
-
-else
+# Debian's wrappers go with what they start.
+kheaders-remade := $(sort $(foreach tool,$(call kheaders-host,tools),\
+	$(firstword $(subst .real-, ,$(tool)))))
 
 kheaders-fixdep := scripts/basic/fixdep.c
 kheaders-modpost := $(filter-out %/empty.c %/mk_elfconfig.c %/devicetable-offsets.c,\
@@ -85,22 +64,48 @@ kheaders-genksyms := $(addprefix scripts/genksyms/,genksyms.c lex.lex.c parse.ta
 kheaders-recordmcount := scripts/recordmcount.c
 kheaders-tracepoint-update := scripts/tracepoint-update.c $(wildcard scripts/elf-parse.c)
 
+# Those whose sources are not all in the tree come from KSRC.
 kheaders-sources = $(or $(kheaders-$(notdir $1)),the-source-of-$(notdir $1))
-kheaders-missing := $(strip $(foreach tool,$(kheaders-remade),\
+kheaders-outside := $(strip $(foreach tool,$(kheaders-remade),\
 	$(if $(filter-out $(wildcard $(call kheaders-sources,$(tool))),\
 	$(call kheaders-sources,$(tool))),$(tool))))
-ifneq ($(kheaders-missing),)
-$(error The sources of $(kheaders-missing) are not all in $(CURDIR); \
+
+ifndef KSRC
+# Without resolve_btfids modules are built all the same, without BTF.
+ifneq ($(filter-out %/resolve_btfids,$(kheaders-outside)),)
+$(error The sources of $(kheaders-outside) are not all in $(CURDIR); \
 	name those of this kernel with KSRC=DIR)
 endif
+kheaders-remade := $(filter-out $(kheaders-outside),$(kheaders-remade))
+endif
 
+.PHONY: hosttools kheaders-ksrc $(addsuffix .new,$(kheaders-remade))
 hosttools: $(addsuffix .new,$(kheaders-remade))
-	@for tool in $(kheaders-remade); do mv "$$tool.new" "$$tool" || exit 1; done
+	@for tool in $(kheaders-remade); do \
+		mv "$$tool.new" "$$tool" && rm -f "$$tool".real-* || exit 1; \
+	done
+	@rm -rf .hosttools
+	@echo "hosttools: $(or $(kheaders-remade:%=rebuilt %;),the programs in \
+		$(CURDIR) run on this machine)$(if $(KSRC),,$(kheaders-outside:%= KSRC=DIR would rebuild %))"
 
-.PHONY: $(addsuffix .new,$(kheaders-remade))
-$(addsuffix .new,$(kheaders-remade)): %.new:
+$(addsuffix .new,$(filter-out $(kheaders-outside),$(kheaders-remade))): %.new:
 	@echo "  HOSTCC  $*"
 	@$(HOSTCC) -O2 -w -I$(@D) -Iscripts/include -Itools/include -o $@ $(call kheaders-sources,$*)
 
+ifdef KSRC
+# What the kernel's own Makefiles make of this tree's configuration.
+$(addsuffix .new,$(kheaders-outside)): kheaders-ksrc
+	@cp ".hosttools/$(@:.new=)" "$@"
+
+kheaders-targets := $(sort $(foreach tool,$(kheaders-outside),\
+	$(if $(filter tools/%,$(tool)),$(patsubst %/,%,$(dir $(tool))),modules_prepare)))
+kheaders-ksrc:
+	@test -e "$(KSRC)/scripts/basic/fixdep.c" || { \
+		echo "hosttools: $(KSRC): no kernel source there" >&2; exit 1; }
+	@rm -rf .hosttools && mkdir .hosttools
+	@grep -v '^CONFIG_RUST=' .config > .hosttools/.config
+	@$(MAKE) -s -C "$(KSRC)" O="$(CURDIR)/.hosttools" olddefconfig
+	@$(MAKE) -s -C "$(KSRC)" O="$(CURDIR)/.hosttools" $(kheaders-targets)
 endif
+
 endif

@@ -229,8 +229,9 @@ kernel_differs() {
 	read -r release < include/config/kernel.release
 	read -r running < /proc/sys/kernel/osrelease || running=
 	why="$running runs here, the tree is of $release"
-	[ "$running" = "$release" ] && [ -d "arch/$(srcarch)" ] || return
+	[ "$running" = "$release" ] || return
 	why="another build of $release runs here"
+	[ -d "arch/$(srcarch)" ] || return
 	id=$(sed -n 's/^build-id[: =]*//p' .kheaders 2> /dev/null)
 	if [ -n "$id" ]; then
 		od -A n -v -t x1 /sys/kernel/notes | tr -d ' \n' | grep -q "$id" || return

@@ -31,7 +31,9 @@ make_tree() {
 		LD = $(CROSS_COMPILE)ld
 		AR = $(CROSS_COMPILE)ar
 		-include .kernelvariables
-		modules clean: ; @echo "$@: $(CC) $(LD) $(AR) $(LLVM_IAS)"
+		include include/config/auto.conf
+		modules clean: ; @echo "$@: $(CC) $(LD) $(AR) $(LLVM_IAS)"; \
+			echo "btf: $(CONFIG_DEBUG_INFO_BTF_MODULES)"
 		endif
 	END
 }
@@ -39,7 +41,7 @@ make_tree() {
 # A machine with the programs of a small distribution and no compiler.
 make_machine() {
 	mkdir "$bin"
-	for name in cat cp dash grep head ln make od readlink sed tr uname; do
+	for name in cat cp dash grep head ln make od readlink sed setpriv tr uname; do
 		ln -s "$(command -v "$name")" "$bin/$name" || return 1
 	done
 	ln -s dash "$bin/sh"
@@ -66,11 +68,12 @@ built_by() {
 	} > "$tree/include/config/auto.conf"
 }
 
-# build ARGUMENT...: as a user would; environment: more variables
+# build ARGUMENT...: as a user would; environment: more variables; as: a command's words
 environment=
+as=
 build() {
 	# shellcheck disable=SC2086	# words
-	env -i PATH="$bin" $environment make -C "$tree" M="$tmp/module" "$@" \
+	env -i PATH="$bin" $environment $as make -C "$tree" M="$tmp/module" "$@" \
 		> "$tmp/out" 2> "$tmp/err"
 }
 
@@ -216,12 +219,83 @@ check_programs() {
 	check "those that run again are taken" 'takes "gcc ld ar"'
 }
 
+# A tree of the kernel that runs here, which has BTF.
+running_tree() {
+	built_by gcc 12 DEBUG_INFO_BTF_MODULES
+	echo CONFIG_PAHOLE_VERSION=130 >> "$tree/include/config/auto.conf"
+	compiler gcc 12
+	compiler pahole v1.30
+	uname -r > "$tree/include/config/kernel.release"
+	mkdir -p "$tree/tools/bpf/resolve_btfids" "$tree/arch/x86" "$tree/arch/arm64"
+	cp --remove-destination /bin/true "$resolve_btfids"
+	rm -f "$tree/vmlinux" "$tree/.kheaders"
+	: > "$tree/scripts/Makefile.btf"
+}
+
+has_btf() {
+	takes "gcc ld ar" "$@" && grep -q -x 'btf: y' "$tmp/out" &&
+		[ "$(readlink "$tree/vmlinux")" = /sys/kernel/btf/vmlinux ]
+}
+
+# no_btf WHY [ARGUMENT]...: built, and one line says why without
+no_btf() {
+	why=$1
+	shift
+	says "modules get no BTF: $why" "$@" && grep -q -x 'modules: gcc ld ar *' "$tmp/out" &&
+		grep -q -x 'btf: ' "$tmp/out"
+}
+
+marker() {
+	printf 'release: %s\nbuild-id: %s\nsha256: 0\n' "$(uname -r)" "$1" > "$tree/.kheaders"
+}
+
+check_btf() {
+	resolve_btfids=$tree/tools/bpf/resolve_btfids/resolve_btfids
+	running_tree
+	check "BTF by the kernel that runs" 'has_btf'
+	check "again" 'has_btf'
+	check "no pahole" 'rm "$bin/pahole" && no_btf "pahole is not installed"'
+	check "pahole by another name" 'compiler my-pahole v1.31 && has_btf PAHOLE=my-pahole'
+	compiler pahole v1.24
+	check "too old a pahole" 'no_btf "pahole 1.24 is too old, 1.26 would do"'
+	check "unless its version makes the flags" 'rm "$tree/scripts/Makefile.btf" && has_btf'
+	program=$resolve_btfids
+	check "resolve_btfids does not run" 'header 18 267 &&
+		no_btf "tools/bpf/resolve_btfids/resolve_btfids does not run here: it is for"'
+	check "no resolve_btfids" 'rm "$resolve_btfids" && no_btf "the tree has no resolve_btfids"'
+	check "unless the command line asks for none" \
+		'takes "gcc ld ar" CONFIG_DEBUG_INFO_BTF_MODULES='
+	running_tree
+	marker "$(od -A n -v -t x1 /sys/kernel/notes | tr -d ' \n' | cut -c 33-72)"
+	check "extracted for this kernel" 'has_btf'
+	marker 0123456789012345678901234567890123456789
+	check "for another build of it, though the link is there" 'no_btf "another build of"'
+	running_tree
+	echo 1.2.3 > "$tree/include/config/kernel.release"
+	check "for another kernel" 'no_btf "$(uname -r) runs here, the tree is of 1.2.3"'
+	check "and where vmlinux is a file" ': > "$tree/vmlinux" && takes "gcc ld ar" &&
+		grep -q -x "btf: y" "$tmp/out"'
+	running_tree
+	rm -rf "$tree"/arch/*
+	check "for another architecture" 'no_btf "another build of"'
+	running_tree
+	chmod 755 "$tmp"
+	check "not writable" 'as="setpriv --reuid 65534" no_btf "$tree is not writable"'
+}
+
 ktap_print_header
 make_tree
 make_machine || ktap_exit_fail_msg "no programs to test with"
-ktap_set_plan 45
+ktap_set_plan 60
 check_gcc
 check_debian
 check_clang
 check_programs
+if [ -r /sys/kernel/btf/vmlinux ]; then
+	check_btf
+else
+	for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15; do
+		ktap_test_skip "BTF" "this kernel has none"
+	done
+fi
 ktap_finished
