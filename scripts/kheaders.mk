@@ -19,6 +19,13 @@
 # for a module.  HOSTCC is the compiler, cc if not given.  All of them are replaced or
 # none.
 
+# Rust modules are built once
+#
+#	make rust
+#
+# has built the crates that they use, which takes the rustc that built the kernel and
+# its rust-src; with KSRC=DIR and bindgen also where the tree has no rust/.
+
 # What the shell would take apart is left out, and is no name of a program.
 kheaders-word = $(if $(filter environment%,$(origin $1)),$(firstword $(subst ',,$($1))))
 kheaders-given = $(filter-out default file undefined,$(firstword $(origin $1)))
@@ -27,12 +34,17 @@ kheaders-host = $(shell CROSS_COMPILE='$(CROSS_COMPILE)' PAHOLE='$(or $(PAHOLE),
 	COMPILER='$(LLVM)$(filter command,$(call kheaders-given,CC))' \
 	sh scripts/kheaders_host.sh $1)
 
-ifeq ($(filter hosttools,$(MAKECMDGOALS)),)
+ifeq ($(filter hosttools rust,$(MAKECMDGOALS)),)
 
 # Makefile makes its own programs when no module is built.
 ifneq ($(M)$(KBUILD_EXTMOD),)
 ifneq ($(filter-out clean help modules_install,$(or $(MAKECMDGOALS),modules)),)
 kheaders-variables := $(call kheaders-host,build)
+ifneq ($(wildcard $(or $(M),$(KBUILD_EXTMOD))/*.rs),)
+ifeq ($(wildcard rust/libkernel.rmeta),)
+kheaders-variables := stop run "make -C $(CURDIR) rust" once, before modules in Rust
+endif
+endif
 ifeq ($(firstword $(kheaders-variables)),stop)
 $(error $(wordlist 2,$(words $(kheaders-variables)),$(kheaders-variables)))
 endif
@@ -50,6 +62,13 @@ endif
 
 include Makefile
 
+else ifneq ($(filter rust,$(MAKECMDGOALS)),)
+
+.PHONY: rust
+rust:
+	+@KSRC='$(KSRC)' RUSTC='$(RUSTC)' BINDGEN='$(BINDGEN)' RUST_LIB_SRC='$(RUST_LIB_SRC)' \
+		sh scripts/kheaders_rust.sh '$(MAKE)'
+
 else
 
 HOSTCC ?= cc
@@ -61,11 +80,13 @@ kheaders-fixdep := scripts/basic/fixdep.c
 kheaders-modpost := $(filter-out %/empty.c %/mk_elfconfig.c %/devicetable-offsets.c,\
 	$(wildcard scripts/mod/*.c))
 kheaders-genksyms := $(addprefix scripts/genksyms/,genksyms.c lex.lex.c parse.tab.c)
+kheaders-gendwarfksyms := $(wildcard scripts/gendwarfksyms/*.c)
+kheaders-gendwarfksyms-libs := -ldw -lelf -lz
 kheaders-recordmcount := scripts/recordmcount.c
 kheaders-tracepoint-update := scripts/tracepoint-update.c $(wildcard scripts/elf-parse.c)
 
 # Those whose sources are not all in the tree come from KSRC.
-kheaders-sources = $(or $(kheaders-$(notdir $1)),the-source-of-$(notdir $1))
+kheaders-sources = $(or $(strip $(kheaders-$(notdir $1))),the-source-of-$(notdir $1))
 kheaders-outside := $(strip $(foreach tool,$(kheaders-remade),\
 	$(if $(filter-out $(wildcard $(call kheaders-sources,$(tool))),\
 	$(call kheaders-sources,$(tool))),$(tool))))
@@ -90,10 +111,14 @@ hosttools: $(addsuffix .new,$(kheaders-remade))
 
 $(addsuffix .new,$(filter-out $(kheaders-outside),$(kheaders-remade))): %.new:
 	@echo "  HOSTCC  $*"
-	@$(HOSTCC) -O2 -w -I$(@D) -Iscripts/include -Itools/include -o $@ $(call kheaders-sources,$*)
+	@$(HOSTCC) -O2 -w -I$(@D) -Iscripts/include -Itools/include -o $@ \
+		$(call kheaders-sources,$*) $(kheaders-$(notdir $*)-libs)
 
 ifdef KSRC
-# What the kernel's own Makefiles make of this tree's configuration.
+# What the kernel's own Makefiles make of this tree's configuration, but for programs
+# that take OpenSSL and for Rust.
+kheaders-unneeded := CONFIG_MODULE_SIG_FORMAT= CONFIG_SYSTEM_TRUSTED_KEYRING= \
+	CONFIG_SYSTEM_REVOCATION_LIST= CONFIG_RUST=
 $(addsuffix .new,$(kheaders-outside)): kheaders-ksrc
 	@cp ".hosttools/$(@:.new=)" "$@"
 
@@ -102,10 +127,9 @@ kheaders-targets := $(sort $(foreach tool,$(kheaders-outside),\
 kheaders-ksrc:
 	@test -e "$(KSRC)/scripts/basic/fixdep.c" || { \
 		echo "hosttools: $(KSRC): no kernel source there" >&2; exit 1; }
-	@rm -rf .hosttools && mkdir .hosttools
-	@grep -v '^CONFIG_RUST=' .config > .hosttools/.config
+	@rm -rf .hosttools && mkdir .hosttools && cp .config .hosttools
 	@$(MAKE) -s -C "$(KSRC)" O="$(CURDIR)/.hosttools" olddefconfig
-	@$(MAKE) -s -C "$(KSRC)" O="$(CURDIR)/.hosttools" $(kheaders-targets)
+	@$(MAKE) -s -C "$(KSRC)" O="$(CURDIR)/.hosttools" $(kheaders-unneeded) $(kheaders-targets)
 endif
 
 endif

@@ -178,6 +178,9 @@ choose_files() {
 			>> "$tmp/found" || die "$here/kheaders.mk" "not found"
 		find "$here/kheaders_host.sh" -printf 'own\tscripts/%f\t%s\t%T@\t.\n' \
 			>> "$tmp/found" || die "$here/kheaders_host.sh" "not found"
+		! is_set RUST ||
+			find "$here/kheaders_rust.sh" -printf 'own\tscripts/%f\t%s\t%T@\t.\n' \
+				>> "$tmp/found" || die "$here/kheaders_rust.sh" "not found"
 	fi
 	awk -F '\t' -f "$here/kheaders_select.awk" "$tmp/musts" "$tmp/found" > "$tmp/chosen" ||
 		die "$obj" "cannot be packed; nothing was written"

@@ -283,14 +283,54 @@ check_btf() {
 	check "not writable" 'as="setpriv --reuid 65534" no_btf "$tree is not writable"'
 }
 
+# rust_says TEXT [ARGUMENT]...: "make rust" fails, and says TEXT
+rust_says() {
+	want=$1
+	shift
+	fails_with "$want" env -i PATH="$bin" make -C "$tree" rust "$@"
+}
+
+# rustc VERSION: it says that, and where its library is
+rustc() {
+	printf '#!/bin/sh\ncase $1 in\n--version) echo "%s" ;;\n*) echo %s ;;\nesac\n' \
+		"$1" "$tmp/sysroot" > "$bin/rustc"
+	chmod +x "$bin/rustc"
+}
+
+check_rust() {
+	built_by gcc 12
+	compiler gcc 12
+	cp "$top/scripts/kheaders_rust.sh" "$tree/scripts"
+	ln -s "$(command -v nproc)" "$bin/nproc"
+	: > "$tree/.config"
+	check "a kernel without Rust" 'rust_says "the kernel was built without CONFIG_RUST"'
+	echo 'CONFIG_RUSTC_VERSION_TEXT="rustc 1.97.1 (8bab26f4f)"' > "$tree/.config"
+	check "no rustc" 'rust_says "rustc: not found; this kernel was built by rustc 1.97.1 (8bab"'
+	rustc "rustc 1.63.0"
+	check "another rustc" \
+		'rust_says "another rustc than built this kernel, rustc 1.97.1 (8bab26f4f)"'
+	rustc "rustc 1.97.1 (8bab26f4f)"
+	check "no rust-src" 'rust_says "apt install rust-src"'
+	put "$tmp/sysroot/lib/rustlib/src/rust/library/core/src/lib.rs" "//"
+	check "no sources" 'rust_says "name the source of this kernel with KSRC=DIR"'
+	put "$tmp/source/rust/kernel/lib.rs" "//"
+	echo "VERSION = 7" > "$tmp/source/Makefile"
+	check "sources of another kernel" 'rust_says "Linux 7., but the tree is of " \
+		KSRC="$tmp/source"'
+	: > "$tmp/module/x.rs"
+	check "a module in Rust before that" 'says "run \"make -C $tree rust\" once"'
+	rm "$tmp/module/x.rs"
+}
+
 ktap_print_header
 make_tree
 make_machine || ktap_exit_fail_msg "no programs to test with"
-ktap_set_plan 60
+ktap_set_plan 67
 check_gcc
 check_debian
 check_clang
 check_programs
+check_rust
 if [ -r /sys/kernel/btf/vmlinux ]; then
 	check_btf
 else

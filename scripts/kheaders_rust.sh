@@ -1,0 +1,128 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# Build what Rust modules are compiled against from its sources; "make rust" runs this.
+#
+#/ Usage: scripts/kheaders_rust.sh MAKE
+#/
+#/ Run it in the top directory of the tree.  The metadata of the crates and the macros
+#/ would be 180 MB in the archive, and only the rustc that built them reads them.
+#/
+#/ Environment:
+#/   KSRC            source tree of this kernel, if the tree has no rust/; takes bindgen
+#/   RUSTC, BINDGEN  those programs, if they go by other names
+#/   RUST_LIB_SRC    where rust-src is, if not with rustc
+
+set -eu
+export LC_ALL=C
+rustc=${RUSTC:-rustc}
+# an empty one would count as given
+[ -n "${RUST_LIB_SRC:-}" ] || unset RUST_LIB_SRC
+jobs=-j$(nproc)
+case " ${MAKEFLAGS:-}" in
+*" -j"*|*jobserver*) jobs= ;;
+esac
+
+# die OBJECT MESSAGE
+die() {
+	echo "rust: $1: $2" >&2
+	exit 1
+}
+
+check_rustc() {
+	want=$(sed -n 's/^CONFIG_RUSTC_VERSION_TEXT="\(.*\)"$/\1/p' .config)
+	[ -n "$want" ] || die "$PWD" "the kernel was built without CONFIG_RUST"
+	have=$("$rustc" --version 2> /dev/null) ||
+		die "$rustc" "not found; this kernel was built by $want"
+	[ "$have" = "$want" ] || die "$have" "another rustc than built this kernel, $want"
+	library=$("$rustc" --print sysroot)/lib/rustlib/src/rust/library
+	[ -e "${RUST_LIB_SRC:-$library}/core/src/lib.rs" ] ||
+		die "$library" "no rust-src there (Debian, Ubuntu: apt install rust-src)"
+}
+
+# numbers DIR: the first lines of a kernel's Makefile
+numbers() {
+	sed -n 's/^\(VERSION\|PATCHLEVEL\|SUBLEVEL\) = //p' "$1/Makefile" | tr '\n' .
+}
+
+# Set from to the tree that rust/ and the generator of the target come from.
+find_sources() {
+	from=${KSRC:-.}
+	[ -e "$from/rust/kernel/lib.rs" ] ||
+		die "$from" "no rust/kernel there; name the source of this kernel with KSRC=DIR"
+	[ "$(numbers "$from")" = "$(numbers .)" ] ||
+		die "$from" "Linux $(numbers "$from"), but the tree is of $(numbers .)"
+	from=$(realpath "$from")
+	generated=
+	[ ! -e "$from/rust/bindings/bindings_generated.rs" ] || generated=y
+	[ -n "$generated" ] || command -v "${BINDGEN:-bindgen}" > /dev/null ||
+		die bindgen "not found; it makes the bindings, which $from does not have"
+}
+
+# What rustc knows of the configuration is packed empty, as .config says the same.
+write_rustc_cfg() {
+	cfg=include/generated/rustc_cfg
+	[ ! -s "$cfg" ] || return 0
+	sed -e '/^CONFIG_/!d' -e 's/^\(CONFIG_[^=]*\)=\([ym]\)$/--cfg=\1\n--cfg=\1="\2"/' -e t \
+		-e 's/^\(CONFIG_[^=]*\)="\(.*\)"$/--cfg=\1="\2"/' -e t \
+		-e 's/^\(CONFIG_[^=]*\)=\(.*\)$/--cfg=\1="\2"/' .config > "$cfg.new"
+	mv "$cfg.new" "$cfg"
+}
+
+# link DIR PREFIX TO: what is in DIR, but for what TO has; PREFIX leads back from there
+link() {
+	for file in "$1"/*; do
+		[ -e "$3/${file##*/}" ] || ln -s "$2$file" "$3"
+	done
+}
+
+# A tree beside the tree, of links, so that nothing is half done under its name.  Headers
+# are included as <../../drivers/x.h> from include/uapi, so that is no link.
+make_stage() {
+	rm -rf .rust
+	mkdir -p .rust/scripts .rust/module .rust/include/uapi
+	ln -s ../.config .rust
+	[ ! -e .kernelvariables ] || ln -s ../.kernelvariables .rust
+	cp -R "$from/rust" .rust/rust
+	link include/uapi ../../../ .rust/include/uapi
+	link include ../../ .rust/include
+	"$rustc" --edition=2021 -O -o .rust/generate_rust_target \
+		"$from/scripts/generate_rust_target.rs"
+	.rust/generate_rust_target < include/config/auto.conf > .rust/scripts/target.json
+	link scripts ../../ .rust/scripts
+	link . ../ .rust
+	# bindgen reads headers of the whole source, and is asked for its libclang
+	[ -n "$generated" ] || link "$from/scripts" '' .rust/scripts
+	[ -n "$generated" ] || link "$from" '' .rust
+}
+
+# The bindings of the archive are taken as they are.
+write_kbuild() {
+	targets='rust/libmacros.so rust/kernel.o rust/uapi.o rust/build_error.o'
+	[ ! -e .rust/rust/pin-init/internal ] ||
+		targets="$targets rust/libpin_init_internal.so rust/pin_init.o"
+	[ ! -e .rust/rust/zerocopy-derive ] ||
+		targets="$targets rust/libzerocopy_derive.so rust/zerocopy.o"
+	old=
+	[ -z "$generated" ] || old=$(cd .rust && find rust -name '*generated*.rs' | sed 's/^/-o /' |
+		tr '\n' ' ')
+	cat > .rust/module/Kbuild <<- END
+		always-y := rust
+		\$(obj)/rust: FORCE ; +\$(Q)\$(MAKE) -C \$(srctree) -f scripts/Makefile.build \\
+			KBUILD_EXTMOD= extmod_prefix= srcroot=. VPATH= obj=rust need-builtin=1 \\
+			need-modorder= $old $targets
+	END
+}
+
+check_rustc
+find_sources
+write_rustc_cfg
+make_stage
+write_kbuild
+# shellcheck disable=SC2086	# nothing, or an option
+"$1" $jobs -C .rust M="$PWD/.rust/module" CONFIG_DEBUG_INFO_BTF_MODULES= modules
+rm -rf rust.old
+[ ! -e rust ] || mv rust rust.old
+mv .rust/scripts/target.json scripts
+mv .rust/rust rust
+rm -rf .rust rust.old
