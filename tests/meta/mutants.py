@@ -233,7 +233,7 @@ class Limit:
 class Worker(threading.Thread):
     """Takes mutants from a list, one at a time; each gets a copy of the project."""
 
-    known = {}
+    known = None
     limits = collections.defaultdict(Limit)
     broken = None
 
@@ -249,7 +249,7 @@ class Worker(threading.Thread):
                 return
             verdict = self.verdict(mutant)
             self.results.append((mutant, verdict))
-            if verdict == "" and mutant.key not in self.known:
+            if verdict == "" and not Worker.known(mutant.key):
                 print(f"# survives: {mutant.describe()}", flush=True)
 
     def verdict(self, mutant):
@@ -343,9 +343,17 @@ def read_table(name):
 
 
 def explained():
-    """Keys of mutants that make no difference; the reason is on the next line."""
+    """Of a mutant's key, the reason why nothing can notice it; None if there is none.
+
+    A line of mutants.explained that starts with "~" is a regular expression.
+    """
     lines = read_table("mutants.explained")
-    return {lines[i]: lines[i + 1].strip() for i in range(0, len(lines) - 1, 2)}
+    reasons = {lines[i]: lines[i + 1].strip() for i in range(0, len(lines) - 1, 2)}
+    patterns = [(re.compile(k[1:]), reason) for k, reason in reasons.items() if k[0] == "~"]
+
+    def find(key):
+        return reasons.get(key) or next((r for p, r in patterns if p.search(key)), None)
+    return find
 
 
 def choose(table, patterns, number, seed):
@@ -360,11 +368,14 @@ def choose(table, patterns, number, seed):
                 continue
             with open(os.path.join(TOP, path)) as source:
                 found += mutants_of(path, source.read())
-    unique = {m.key + str(m.line): m for m in found}
-
-    def order(m):
-        return hashlib.sha256(f"{seed}{m.key}{m.line}".encode()).hexdigest()
-    return sorted(unique.values(), key=order)[:number or None], len(unique)
+    # the order must not change with what is added elsewhere in the file
+    times = collections.Counter()
+    order = {}
+    for mutant in {m.key + str(m.line): m for m in found}.values():
+        times[mutant.key] += 1
+        name = f"{seed}{mutant.key}{times[mutant.key]}"
+        order[hashlib.sha256(name.encode()).hexdigest()] = mutant
+    return [order[digest] for digest in sorted(order)][:number or None], len(order)
 
 
 def main():
@@ -391,12 +402,16 @@ def main():
 
     Worker.known = explained()
     began = time.time()
+    number = len(mutants)
     results = []
     workers = [Worker(f"{args.work}/{i}", mutants, results, tests) for i in range(args.jobs)]
     for worker in workers:
         worker.start()
     for worker in workers:
         worker.join()
+    if len(results) != number and not Worker.broken:
+        print(f"Bail out! {len(results)} of {number} mutants were tested")
+        return 1
     if Worker.broken:
         print(f"Bail out! {Worker.broken} is red without a change")
         return 1
@@ -415,7 +430,7 @@ def report(results, total, seconds):
             survivors.append(mutant)
     red = sum(c[0] for c in count.values())
     of = sum(c[1] for c in count.values())
-    new = [m for m in survivors if m.key not in Worker.known]
+    new = [m for m in survivors if not Worker.known(m.key)]
     for path, (n, m) in sorted(count.items()):
         print(f"# {path}: {n} of {m}")
     print(f"# of {total} possible; {len(survivors) - len(new)} survivors explained, "

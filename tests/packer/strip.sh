@@ -68,6 +68,7 @@ makefile() {
 		# gone
 		defines := 1
 		# gone
+		# SPDX-FileCopyrightText: Y
 		a := \
 		# stays
 		define b
@@ -202,7 +203,7 @@ backslashes() {
 comment_ends() {
 	gives_all '/*/ x */ a\n' ' a\n' '/* x **/ a\n' ' a\n' 'a/* *\\\n/  b\n' 'a\\\n b\n' \
 		'/* * / */ a\n' ' a\n' '/**/a\n' ' a\n' 'a/***/b\n' 'a b\n' '/* SPD */a\n' ' a\n' \
-		'/* SPDX\n */ /* x */  a\n' '/* SPDX\n */ a\n' 'a  // SPDX' 'a // SPDX' \
+		'/* SPDX\n */ /* x */  a\n' '/* SPDX\n */ a\n' 'a  // SPDX' 'a // SPDX' 'a  //' 'a' \
 		'/* x\n\n */ a /* y\n */\n' '\n\n a\n\n' 'a /* x */ \\\n /* y */ b\n' 'a\\\n b\n' \
 		'a/* x\n*/b\n' 'a\\\n b\n' 'a\\\n \\\nb\n' 'a\\\n \\\nb\n' &&
 		keeps_all '/* *' '/**' '/*' 'a  /*/' '/* x *\\\n' '//'
@@ -409,7 +410,7 @@ out_of_memory() {
 ktap_print_header
 build_strip_comments
 option=
-ktap_set_plan 83
+ktap_set_plan 84
 check "a comment is a blank" 'int/**/a;\n' 'int a;\n'
 check "runs of blanks shrink" 'int \t /* x */ \t a;\n' 'int a;\n'
 check "indentation is one blank" '\t\tint a;\n' ' int a;\n'
@@ -476,6 +477,7 @@ check "columns with CR LF" '/* a\r\n */\tb  c\r\n' '\r\n    b  c\r\n'
 option=-f
 check "fallthrough comments stay" 'a; /* Fall-through */ case 1:\n' 'a; /* Fall-through */ case 1:\n'
 check "in line comments, too" 'a; // fallthru\n/* b */case 1:\n' 'a; // fallthru\n case 1:\n'
+check_kept "what is nearly one stays" 'a; // fallthr\n'
 check "others go" 'a; /* may fall through */ case 1: /* falling thr */\n' 'a; case 1:\n'
 option=
 ktap_test_result "gcc reads them" gcc_reads_fallthrough

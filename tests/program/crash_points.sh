@@ -22,7 +22,7 @@ program=${KHEADERS_PROGRAM:-$tmp/program/kheaders}
 quiet cc -O2 -Wall -Wextra -Werror -o "$tmp/runner" "$here/crash_points.c" ||
 	ktap_exit_fail_msg "the runner does not build"
 mkdir "$tmp/work"
-points=700
+points=250
 [ "${KHEADERS_QUICK:-}" != y ] || points=150
 [ "${KHEADERS_WHOLE:-}" != y ] || points=0
 # shellcheck disable=SC2016	# for the shell that unshare starts
