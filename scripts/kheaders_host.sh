@@ -71,7 +71,7 @@ why_not() {
 	why=
 	read_header "$1"
 	if [ -n "$elf" ] && [ "$elf" != "$ours" ] && ! other_machine_runs "$1"; then
-		why="it is for another machine than this"
+		why="it was built for another machine"
 		return
 	fi
 	words=$("./$1" 2>&1 < /dev/null)

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# The tree on any machine: which compiler plain make takes, what it says of programs that
+# The tree on any machine: which compiler plain make takes, what it prints of programs that
 # do not run.
 
 # shellcheck disable=SC2016,SC2034	# "eval" expands what it gets
@@ -77,7 +77,7 @@ build() {
 		> "$tmp/out" 2> "$tmp/err"
 }
 
-# takes WORDS [ARGUMENT]...: the build has these for CC, LD, AR, LLVM_IAS, and says nothing
+# takes WORDS [ARGUMENT]...: the build has these for CC, LD, AR, LLVM_IAS, and prints nothing
 takes() {
 	want=$1
 	shift
@@ -87,8 +87,8 @@ takes() {
 	return 1
 }
 
-# says TEXT [ARGUMENT]...: one line on standard error
-says() {
+# prints TEXT [ARGUMENT]...: one line on standard error
+prints() {
 	want=$1
 	shift
 	build "$@"
@@ -113,9 +113,9 @@ check_gcc() {
 		'takes "gcc-12 ld ar" --no-print-directory'
 	rm "$bin/gcc-12"
 	check "another version only: built by that, one line names the right one" \
-		'says "apt install gcc-12" && grep -q -x "modules: gcc ld ar *" "$tmp/out"'
+		'prints "apt install gcc-12" && grep -q -x "modules: gcc ld ar *" "$tmp/out"'
 	rm "$bin/gcc"
-	check "no gcc: one line says what to install" 'says "apt install gcc-12"'
+	check "no gcc: one line tells what to install" 'prints "apt install gcc-12"'
 	check "to clean takes none" 'build clean && [ ! -s "$tmp/err" ]'
 	compiler aarch64-linux-gnu-gcc 14
 	compiler aarch64-linux-gnu-gcc-12 12
@@ -155,15 +155,15 @@ check_clang() {
 		compiler "$tool" 21
 	done
 	check "another version: one line names the right one" \
-		'says "apt install clang-19 lld-19 llvm-19" &&
+		'prints "apt install clang-19 lld-19 llvm-19" &&
 		grep -q -x "modules: clang ld.lld llvm-ar 1" "$tmp/out"'
 	check "what dkms gives is respected" 'takes "clang ld.lld ar" CC=clang LD=ld.lld'
 	rm "$bin/ld.lld"
-	check "no lld: one line says what to install" 'says "apt install clang-19 lld-19 llvm-19"'
+	check "no lld: one line tells what to install" 'prints "apt install clang-19 lld-19 llvm-19"'
 	built_by clang 19 LD_IS_LLD AS_IS_LLVM LTO_CLANG
 	compiler clang 19
 	compiler ld.lld 19
-	check "LTO without llvm-ar" 'says "llvm-ar, which is not found"'
+	check "LTO without llvm-ar" 'prints "llvm-ar, which is not found"'
 	built_by clang 19 LD_IS_BFD AS_IS_GNU
 	compiler clang-19 19
 	check "clang with GNU ld and as" 'takes "clang-19 ld ar 0"'
@@ -184,7 +184,7 @@ crash() {
 }
 
 # told NAME TEXT COMMAND...: where COMMAND has made a program of the tree what does not
-# run here, one line says so and what to do, whatever sh is; and nothing else is done
+# run here, one line tells so and what to do, whatever sh is; and nothing else is done
 told() {
 	name=$1 text=$2
 	shift 2
@@ -193,7 +193,7 @@ told() {
 		cp --remove-destination /bin/true "$program"
 		"$@"
 		ln -sf "$(command -v "$shell")" "$bin/sh"
-		ktap_test_result "$name, $shell" eval 'says "modpost: does not run here: $text" &&
+		ktap_test_result "$name, $shell" eval 'prints "modpost: does not run here: $text" &&
 			grep -q "run \"make -C $tree hosttools\" once" "$tmp/err" &&
 			[ "$(ls "$tree")" = "$names" ]'
 	done
@@ -205,15 +205,15 @@ check_programs() {
 	built_by gcc 12
 	compiler gcc 12
 	names=$(ls "$tree")
-	told "for arm64" "it is for another machine than this" header 18 267
-	told "for a big-endian machine" "it is for another machine than this" header 5 2
-	told "32 bits, and no loader for them" "it is for another machine than this" \
+	told "for arm64" "it was built for another machine" header 18 267
+	told "for a big-endian machine" "it was built for another machine" header 5 2
+	told "32 bits, and no loader for them" "it was built for another machine" \
 		eval 'header 4 1 && header 18 3'
 	told "no loader" "its loader /lib64/ld-linux-x86-64.so.9 is not installed" \
 		swap ld-linux-x86-64.so.2 ld-linux-x86-64.so.9
 	told "too old a C library" "it needs newer libraries, with GLIBC_9.34" \
 		swap GLIBC_2.34 GLIBC_9.34
-	told "a library that is not there" "libx.so.6 is not installed" swap libc.so.6 libx.so.6
+	told "a missing library" "libx.so.6 is not installed" swap libc.so.6 libx.so.6
 	told "a newer processor's instructions" "it crashes" crash
 	told "not executable" "it may not be executed" chmod -x "$tree/scripts/mod/modpost"
 	check "those that run again are taken" 'takes "gcc ld ar"'
@@ -237,11 +237,11 @@ has_btf() {
 		[ "$(readlink "$tree/vmlinux")" = /sys/kernel/btf/vmlinux ]
 }
 
-# no_btf WHY [ARGUMENT]...: built, and one line says why without
+# no_btf WHY [ARGUMENT]...: built, and one line tells why without
 no_btf() {
 	why=$1
 	shift
-	says "modules get no BTF: $why" "$@" && grep -q -x 'modules: gcc ld ar *' "$tmp/out" &&
+	prints "modules get no BTF: $why" "$@" && grep -q -x 'modules: gcc ld ar *' "$tmp/out" &&
 		grep -q -x 'btf: ' "$tmp/out"
 }
 
@@ -261,7 +261,7 @@ check_btf() {
 	check "unless its version makes the flags" 'rm "$tree/scripts/Makefile.btf" && has_btf'
 	program=$resolve_btfids
 	check "resolve_btfids does not run" 'header 18 267 &&
-		no_btf "tools/bpf/resolve_btfids/resolve_btfids does not run here: it is for"'
+		no_btf "tools/bpf/resolve_btfids/resolve_btfids does not run here: it was built for"'
 	check "no resolve_btfids" 'rm "$resolve_btfids" && no_btf "the tree has no resolve_btfids"'
 	check "unless the command line asks for none" \
 		'takes "gcc ld ar" CONFIG_DEBUG_INFO_BTF_MODULES='
@@ -283,14 +283,14 @@ check_btf() {
 	check "not writable" 'as="setpriv --reuid 65534" no_btf "$tree is not writable"'
 }
 
-# rust_says TEXT [ARGUMENT]...: "make rust" fails, and says TEXT
-rust_says() {
+# rust_prints TEXT [ARGUMENT]...: "make rust" fails, and prints TEXT
+rust_prints() {
 	want=$1
 	shift
 	fails_with "$want" env -i PATH="$bin" make -C "$tree" rust "$@"
 }
 
-# rustc VERSION: it says that, and where its library is
+# rustc VERSION: it prints that, and where its library is
 rustc() {
 	printf '#!/bin/sh\ncase $1 in\n--version) echo "%s" ;;\n*) echo %s ;;\nesac\n' \
 		"$1" "$tmp/sysroot" > "$bin/rustc"
@@ -303,22 +303,22 @@ check_rust() {
 	cp "$top/scripts/kheaders_rust.sh" "$tree/scripts"
 	ln -s "$(command -v nproc)" "$bin/nproc"
 	: > "$tree/.config"
-	check "a kernel without Rust" 'rust_says "the kernel was built without CONFIG_RUST"'
+	check "a kernel without Rust" 'rust_prints "the kernel was built without CONFIG_RUST"'
 	echo 'CONFIG_RUSTC_VERSION_TEXT="rustc 1.97.1 (8bab26f4f)"' > "$tree/.config"
-	check "no rustc" 'rust_says "rustc: not found; this kernel was built by rustc 1.97.1 (8bab"'
+	check "no rustc" 'rust_prints "rustc: not found; this kernel was built by rustc 1.97.1 (8bab"'
 	rustc "rustc 1.63.0"
 	check "another rustc" \
-		'rust_says "another rustc than built this kernel, rustc 1.97.1 (8bab26f4f)"'
+		'rust_prints "another rustc than built this kernel, rustc 1.97.1 (8bab26f4f)"'
 	rustc "rustc 1.97.1 (8bab26f4f)"
-	check "no rust-src" 'rust_says "apt install rust-src"'
+	check "no rust-src" 'rust_prints "apt install rust-src"'
 	put "$tmp/sysroot/lib/rustlib/src/rust/library/core/src/lib.rs" "//"
-	check "no sources" 'rust_says "name the source of this kernel with KSRC=DIR"'
+	check "no sources" 'rust_prints "name the source of this kernel with KSRC=DIR"'
 	put "$tmp/source/rust/kernel/lib.rs" "//"
 	echo "VERSION = 7" > "$tmp/source/Makefile"
-	check "sources of another kernel" 'rust_says "Linux 7., but the tree is of " \
+	check "sources of another kernel" 'rust_prints "Linux 7., but the tree is of " \
 		KSRC="$tmp/source"'
 	: > "$tmp/module/x.rs"
-	check "a module in Rust before that" 'says "run \"make -C $tree rust\" once"'
+	check "a module in Rust before that" 'prints "run \"make -C $tree rust\" once"'
 	rm "$tmp/module/x.rs"
 }
 

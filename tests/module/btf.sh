@@ -76,6 +76,6 @@ ktap_set_plan 5
 ktap_test_result "built with the package's headers and in the tree" build_both
 ktap_test_result "in the tree without a word of BTF" quietly
 ktap_test_result "the same BTF" same_sections
-ktap_test_result "no pahole: built without, and one line says why" without
+ktap_test_result "no pahole: built without, and one line tells why" without
 ktap_test_result "the kernel takes it" kernel_takes_it
 ktap_finished
