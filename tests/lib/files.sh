@@ -20,7 +20,7 @@ c_warnings="-std=gnu11 -Wall -Wextra -Wformat=2 -Wshadow -Wstrict-prototypes"
 host_c_files() {
 	for file in $files; do
 		case $file in
-		kheaders/*|selftests/*|*/kinds/*|tests/clients/xz_kernel.c) ;;
+		kheaders/*|selftests/*|*/kinds/*|tests/module/rust/*|tests/clients/xz_kernel.c) ;;
 		tests/*/fuzz_*.c) echo "$file -Wno-unused-function" ;;
 		*.c) echo "$file -Wmissing-prototypes" ;;
 		esac

@@ -27,7 +27,8 @@ check_style() {
 }
 
 analyzer_finds_nothing() {
-	host_c_files > "$tmp/c_files"
+	# the fuzzers read the sources of others, which are analyzed by themselves
+	host_c_files | grep -v /fuzz_ > "$tmp/c_files"
 	xargs -P 2 -I '{}' sh -c "clang --analyze --analyzer-output text $c_warnings \
 		-Wno-unused-command-line-argument {}" < "$tmp/c_files" > "$tmp/output" 2>&1
 	show "$tmp/output"
