@@ -44,13 +44,13 @@ other() {
 }
 
 absent() {
-	probe 3 KHEADERS_FILE="$tmp/absent" KHEADERS_FOLDERS="$tmp/none" &&
-		prints '^module: none in' && prints '^file: not there$'
+	probe 3 KHEADERS_FILE="$tmp/absent" KHEADERS_DIRECTORIES="$tmp/none" &&
+		prints '^module: none in' && prints '^file: does not exist$'
 }
 
 does_not_load() {
 	mkdir -p "$tmp/dlkm/kernel/kernel" && echo rubbish > "$tmp/dlkm/kernel/kernel/kheaders.ko" &&
-		probe 3 KHEADERS_FILE="$tmp/absent" KHEADERS_FOLDERS="$tmp/dlkm" &&
+		probe 3 KHEADERS_FILE="$tmp/absent" KHEADERS_DIRECTORIES="$tmp/dlkm" &&
 		prints "^module: $tmp/dlkm/kernel/kernel/kheaders.ko" && prints '^module: does not load'
 }
 

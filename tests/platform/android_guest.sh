@@ -84,7 +84,7 @@ ktap_print_header
 make_android || ktap_exit_fail_msg "no programs for Android"
 ktap_set_plan 12
 check "=m: the guest runs" guest m "$steps_m"
-check "no module" printed m "a module that is nowhere" 0 3 'file: not there' 'module: none in .*'
+check "no module" printed m "a module that is nowhere" 0 3 'file: does not exist' 'module: none in .*'
 check "a module that the shell may not load" printed m "a module that is not loaded" 2000 3 \
 	'module: /system_dlkm/.*/kheaders.ko' 'module: does not load' 'insmod: .*'
 check "a module that root loads" printed m "a module that is not loaded" 0 0 "$there" 'read: xz'

@@ -1,20 +1,20 @@
 #!/system/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# Does this device's kernel carry its headers?  For toybox and mksh, and any other
-# POSIX shell; needs no /tmp and writes nothing.
+# Does this device's kernel carry its headers?  It runs with toybox and mksh, or any other POSIX
+# shell, needs no /tmp and writes nothing.
 #
 #/ Usage: kheaders-probe.sh
 #/
-#/ Says what it finds, a line each.  Loads the module kheaders from the folders that
-#/ Android has modules in, if the file is not there.
+#/ Print one line per finding.  If the file does not exist, load the module kheaders from
+#/ Android's directories of modules.
 #/
-#/ Exit status: 0 the file is there and its first bytes are those of xz; 1 it is there
-#/ and not readable for this user (VTS takes that for good); 2 misuse; 3 it is not
-#/ there, and no module brings it.
+#/ Exit status: 0 the file exists and starts like xz; 1 it exists, but this user cannot
+#/ read it, which VTS accepts; 2 usage error; 3 it does not exist, and no module
+#/ provides it.
 
 file=${KHEADERS_FILE:-/sys/kernel/kheaders.tar.xz}
-folders=${KHEADERS_FOLDERS:-"/system_dlkm/lib/modules /vendor_dlkm/lib/modules
+directories=${KHEADERS_DIRECTORIES:-"/system_dlkm/lib/modules /vendor_dlkm/lib/modules
 	/odm_dlkm/lib/modules /vendor/lib/modules /lib/modules"}
 
 if [ $# -ne 0 ]; then
@@ -22,12 +22,12 @@ if [ $# -ne 0 ]; then
 	exit 2
 fi
 
-# GKI has its modules in a folder of the release or in none, and below kernel/.
+# GKI has its modules in a directory named like the release or in none, and below kernel/.
 find_module() {
-	for folder in $folders; do
-		for module in "$folder/$(uname -r)"/*/kheaders.ko "$folder"/kheaders.ko \
-			"$folder"/*/kheaders.ko "$folder"/*/*/kheaders.ko \
-			"$folder"/*/*/*/kheaders.ko "$folder"/*/*/*/*/kheaders.ko; do
+	for dir in $directories; do
+		for module in "$dir/$(uname -r)"/*/kheaders.ko "$dir"/kheaders.ko \
+			"$dir"/*/kheaders.ko "$dir"/*/*/kheaders.ko \
+			"$dir"/*/*/*/kheaders.ko "$dir"/*/*/*/*/kheaders.ko; do
 			[ -f "$module" ] || continue
 			echo "$module"
 			return 0
@@ -38,8 +38,8 @@ find_module() {
 
 load() {
 	module=$(find_module) || {
-		# shellcheck disable=SC2086	# parted by one blank
-		echo "module: none in" $folders
+		# shellcheck disable=SC2086	# print single blanks
+		echo "module: none in" $directories
 		return 1
 	}
 	echo "module: $module"
@@ -50,23 +50,23 @@ load() {
 
 echo "kernel: $(uname -r)"
 if [ ! -e "$file" ]; then
-	echo "file: not there yet"
+	echo "file: does not exist yet"
 	load
 	if [ ! -e "$file" ]; then
-		echo "file: not there"
+		echo "file: does not exist"
 		exit 3
 	fi
 fi
-# ls fails where SELinux hides it, and says so better than we could
+# ls fails where SELinux hides the file, and prints the reason
 # shellcheck disable=SC2046
 set -- $(ls -ld "$file")
 echo "file: $file, mode $1, $5 bytes"
-# shellcheck disable=SC2046	# toybox has no tr: the shell parts the bytes
+# shellcheck disable=SC2046	# toybox has no tr: let the shell split the bytes
 set -- $(head -c 6 "$file" 2> /dev/null | od -A n -t x1)
 magic="$*"
 case $magic in
 'fd 37 7a 58 5a 00') echo "read: xz" ;;
-# mksh knows the user; toybox's id fails for one without a name
+# mksh sets USER_ID; toybox's id fails for a user without a name
 '') echo "read: refused for user ${USER_ID:-$(id -u)}"; exit 1 ;;
 *) echo "read: $magic is not xz"; exit 1 ;;
 esac
