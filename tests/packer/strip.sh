@@ -272,8 +272,8 @@ lists() {
 	quiet diff "$tmp/want" "$tmp/out" && list '' && [ ! -e "$tmp/list" ] || return 1
 	# more than there are processors, to a directory below this one
 	seq 100 | sed 's,.*,a\tfile&.c,' > "$tmp/names"
-	( cd "$tmp/l" && quiet "$STRIP_COMMENTS" -d new < "$tmp/names" ) &&
-		[ "$(find "$tmp/l/new" -type f | wc -l)" -eq 100 ]
+	( cd "$tmp/l" && quiet "$STRIP_COMMENTS" -d n < "$tmp/names" ) &&
+		[ "$(find "$tmp/l/n" -type f | wc -l)" -eq 100 ]
 }
 
 options() {
@@ -281,7 +281,7 @@ options() {
 	printf 'a\ta.h\n' > "$tmp/l/list"
 	( cd "$tmp/l" && rm -rf "$tmp/list" && "$STRIP_COMMENTS" -k -d "$tmp/list" < list ) &&
 		cmp "$tmp/l/a" "$tmp/list/a.h" &&
-		( cd "$tmp/l" && rm -rf "$tmp/list" && "$STRIP_COMMENTS" -c -d "$tmp/list" < list ) &&
+		( cd "$tmp/l" && rm -rf "$tmp/list" && "$STRIP_COMMENTS" -d "$tmp/list" -c < list ) &&
 		[ "$(cat "$tmp/list/a.h")" = "int  a;" ] &&
 		"$STRIP_COMMENTS" -k < "$tmp/l/a" > "$tmp/out" && cmp "$tmp/l/a" "$tmp/out" || return 1
 	for option in -h --help; do
