@@ -171,6 +171,16 @@ function touches(h, file, g, i, above, below, at)
 	return 1
 }
 
+# Would make give recipe lines below the gap to a rule that is added there?
+function cuts_recipe(file, g)
+{
+	if (file !~ /Makefile/)
+		return 0
+	while (++g <= length_of[file] && line[file, g] == "")
+		;
+	return raw[file, g] ~ /^\t/
+}
+
 # The lines from first_line to last_line are those of the function around the gap.
 function find_scope(file, g)
 {
@@ -186,7 +196,7 @@ function find_scope(file, g)
 
 function fits(h, file, g, i, k, v, ok)
 {
-	if (raw[file, g] ~ /\\$/ || !touches(h, file, g) ||
+	if (raw[file, g] ~ /\\$/ || !touches(h, file, g) || cuts_recipe(file, g) ||
 	    (!many[h, "in"] && around[file, g] != ""))
 		return 0
 	find_scope(file, g)

@@ -107,7 +107,8 @@ hosttools: $(addsuffix .new,$(kheaders-remade))
 	done
 	@rm -rf .hosttools
 	@echo "hosttools: $(or $(kheaders-remade:%=rebuilt %;),the programs in \
-		$(CURDIR) run on this machine)$(if $(KSRC),,$(kheaders-outside:%= KSRC=DIR would rebuild %))"
+		$(CURDIR) run on this machine)$(if \
+		$(KSRC),,$(kheaders-outside:%= KSRC=DIR would rebuild %))"
 
 $(addsuffix .new,$(filter-out $(kheaders-outside),$(kheaders-remade))): %.new:
 	@echo "  HOSTCC  $*"

@@ -17,7 +17,8 @@ function option(line) {
 # module is built from one.  A single program in a bin directory stays: the kernel starts
 # it on the target.  In parentheses are only versions of compilers, which Kbuild compares.
 function hide(line) {
-	if (line ~ /^(#define )?CONFIG_[A-Za-z0-9_]+[ =]"(.*[ ,;])?(\/|[A-Za-z][A-Za-z0-9+.-]*:[^ "])/ &&
+	if (line ~ /^(#define )?CONFIG_[A-Za-z0-9_]+[ =]"/ &&
+	    line ~ /^[^"]*"(.*[ ,;])?(\/|[A-Za-z][A-Za-z0-9+.-]*:[^ "])/ &&
 	    line !~ /^[^"]*"\/(usr\/)?s?bin\/[^ "\/]+"$/)
 		sub(/".*/, "\"\"", line)
 	return line

@@ -265,7 +265,7 @@ machine() {
 strip_programs() {
 	strip=${HOSTSTRIP:-strip}
 	if ! command -v "${strip%% *}" > /dev/null; then
-		echo "pack_headers: $strip: not found; host programs keep their debug information" >&2
+		echo "pack_headers: $strip: not found; host programs keep their symbols" >&2
 		return
 	fi
 	ours=$(machine /proc/self/exe)
@@ -285,7 +285,8 @@ write_members() {
 	awk -F '\t' -f "$here/kheaders_order.awk" "$tmp/sizes" "$list" > "$tmp/places" ||
 		die awk "failed"
 	sort -t "$tab" -k 1,1 -k 2,2 "$tmp/places" > "$tmp/order" || die sort "failed"
-	awk -F '\t' -f "$here/kheaders_members.awk" "$tmp/order" > "$tmp/members" || die awk "failed"
+	awk -F '\t' -f "$here/kheaders_members.awk" "$tmp/order" > "$tmp/members" ||
+		die awk "failed"
 }
 
 # CRC32: the kernel's own xz reader knows no other.  There are two blocks, so xz has use
