@@ -3,7 +3,7 @@
 #
 # What it takes to build modules in this tree on this machine; its GNUmakefile asks.
 #
-#/ Usage: scripts/kheaders_host.sh build|tools
+#/ Usage: kheaders_host.sh build|tools
 #/
 #/ Run it in the top directory of the tree.
 #/
@@ -185,7 +185,8 @@ choose_clang() {
 	[ -n "$lld" ] || return
 	for tool in ar nm objcopy objdump readelf strip; do
 		if installed "llvm-$tool$suffix"; then
-			variables="$variables $(echo "$tool" | tr '[:lower:]' '[:upper:]')=llvm-$tool$suffix"
+			name=$(echo "$tool" | tr '[:lower:]' '[:upper:]')
+			variables="$variables $name=llvm-$tool$suffix"
 		elif [ -n "${CONFIG_LTO_CLANG:-}" ]; then
 			stop "the kernel's LTO takes llvm-$tool$suffix, which is not found; $how"
 		fi

@@ -3,7 +3,7 @@
 #
 # Build what Rust modules are compiled against from its sources; "make rust" runs this.
 #
-#/ Usage: scripts/kheaders_rust.sh MAKE
+#/ Usage: kheaders_rust.sh MAKE
 #/
 #/ Run it in the top directory of the tree.  The metadata of the crates and the macros
 #/ would be 180 MB in the archive, and only the rustc that built them reads them.
@@ -122,7 +122,7 @@ write_kbuild
 # shellcheck disable=SC2086	# nothing, or an option
 "$1" $jobs -C .rust M="$PWD/.rust/module" CONFIG_DEBUG_INFO_BTF_MODULES= modules
 rm -rf rust.old
-[ ! -e rust ] || mv rust rust.old
+[ ! -e rust ] || mv ./rust rust.old
 mv .rust/scripts/target.json scripts
 mv .rust/rust rust
 rm -rf .rust rust.old

@@ -2,7 +2,7 @@
 #
 # Print what "make -p" knows of a makefile, a fact a line: "v" variable and word, "d" target
 # and prerequisite, "f" target and its first prerequisite, "r" target and a line of recipe.
-# Where it stands in the makefile is not told.
+# Its place in the makefile is left out.
 
 /^# (makefile|automatic)/ {
 	is_own = /^# makefile/

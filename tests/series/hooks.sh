@@ -73,7 +73,7 @@ configure() {
 	touch -d '2002-01-01' include/config/auto.conf
 }
 
-# meaning FILE y|m|n: what FILE of the tree says with that configuration
+# meaning FILE y|m|n: what FILE of the tree means with that configuration
 meaning() {
 	case $1 in
 	*.sh) link_calls ;;
@@ -147,7 +147,7 @@ apply() {
 		mkdir -p "$tmp/applied/$(dirname "$file")"
 	done
 	awk -v ksrc=. -v patch=9 -v out="$tmp/applied" -v files="a b" -v maintainer=c \
-		-f "$top/patches/hook.awk" "$tmp/hooks" > "$tmp/said" 2>&1 &&
+		-f "$top/patches/hook.awk" "$tmp/hooks" > "$tmp/output" 2>&1 &&
 		cp "$tmp/applied/$1" "$2"
 }
 
@@ -156,7 +156,7 @@ prepare() {
 	name=$(echo "$1" | tr / _)
 	cp "$1" "$tmp/$name.released"
 	only_hooks_of "$1"
-	apply "$1" "$tmp/$name.changed" || { show "$tmp/said"; return 1; }
+	apply "$1" "$tmp/$name.changed" || { show "$tmp/output"; return 1; }
 	for config in n m y; do
 		difference "$1" "$config" "$tmp/$name.released" "$tmp/$name.changed" \
 			> "$tmp/$name.$config" || {

@@ -5,7 +5,7 @@
 # awk -f mutate.awk -v seed=N -v near="LINE LINE..." FILE
 #
 # Seven of ten edits are within twelve lines of those that "near" names.  The last line on
-# standard error says what was done.
+# a line on standard error describes the edit.
 
 function any(n)
 {

@@ -195,7 +195,7 @@ covered() {
 	make_git_tree && quiet make -s -C "$top" series KSRC="$tmp/tree" OUT="$tmp/out" COVER=y &&
 		grep -q '^Subject: \[PATCH 0/6\] kheaders: ' "$tmp"/out/0000-cover-letter.patch &&
 		grep -q -x "base-commit: $(in_git rev-parse HEAD)" "$tmp"/out/0000-*.patch &&
-		grep -q " $(awk -F '\t' '$2 == "full" { print $3; exit }' "$top/bench/results.tsv") bytes" \
+		grep -q " $(awk -F '\t' '$1 == "6.1" && $2 == "full" { print $3 }' "$top/bench/results.tsv") bytes" \
 			"$tmp"/out/0000-*.patch && ! grep '@' "$tmp"/out/0000-*.patch | grep -v '<.*@.*>$'
 	rc=$?
 	rm -rf "$tmp/out"
