@@ -101,9 +101,9 @@ programs_run() {
 			done
 			cmp "$tmp/sectionkdir" "$tmp/sectiontree" || return 1
 		done
-		"$kernel/kdir/$name" --no-such-option > "$tmp/said.package" 2>&1
+		"$kernel/kdir/$name" --no-such-option > "$tmp/output.package" 2>&1
 		rc=$?
-		"$tmp/tree/$name" --no-such-option > "$tmp/said.tree" 2>&1
+		"$tmp/tree/$name" --no-such-option > "$tmp/output.tree" 2>&1
 		[ $? -eq "$rc" ] || return 1
 	done
 	! readelf -SW "$tmp/tree/tools/objtool/objtool" | grep -e '\.eh_frame ' -e '\.debug_'
