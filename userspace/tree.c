@@ -50,7 +50,7 @@ int open_below(int dir, const char *path, int flags)
 
 int list_directory(int dir, int (*each)(int dir, const char *name, void *arg), void *arg)
 {
-	int fd = open_directory(dir, "."), ret = 0;
+	int fd = open_directory(dir, "."), ret = 0, error;
 	DIR *list = fd < 0 ? NULL : fdopendir(fd);
 	struct dirent *d;
 
@@ -59,11 +59,19 @@ int list_directory(int dir, int (*each)(int dir, const char *name, void *arg), v
 			close(fd);
 		return -1;
 	}
-	while (!ret && (d = readdir(list))) {
+	while (!ret) {
+		errno = 0;
+		d = readdir(list);
+		if (!d) {
+			ret = errno ? -1 : 0;
+			break;
+		}
 		if (strcmp(d->d_name, ".") && strcmp(d->d_name, ".."))
 			ret = each(dir, d->d_name, arg);
 	}
+	error = errno;
 	closedir(list);
+	errno = error;
 	return ret;
 }
 

@@ -47,6 +47,15 @@ old() {
 		run 0 remove --all && only /var/cache/kheaders && only /lib/modules 2.0 "$running"
 }
 
+# A kernel whose modules cannot be listed is not one that is gone.
+unreadable() {
+	machine && archive "$tmp/x" 2.0 && run 0 extract --archive "$tmp/x" --link &&
+		mkdir -p /lib/modules/2.0/kernel || return 1
+	strace -f -qq -o "$tmp/trace" -P /lib/modules/2.0 \
+		-e inject=getdents64:error=EIO "$program" remove --old > "$tmp/output" 2>&1
+	grep -q 'EIO.*INJECTED' "$tmp/trace" && [ -e /var/cache/kheaders/2.0/Makefile ]
+}
+
 foreign() {
 	machine && mkdir -p "$cache_tree" && echo mine > "$cache_tree/file" &&
 		run 1 remove && prints "not made by kheaders" && [ -e "$cache_tree/file" ] &&
@@ -114,12 +123,13 @@ ktap_print_header
 need_program
 chmod 755 "$tmp"
 archive "$tmp/a" "$running"
-ktap_set_plan 12
+ktap_set_plan 13
 ktap_test_result "the tree and its link" removes
 ktap_test_result "the directory that was made for the link" leaves_nothing
 ktap_test_result "trees in the cache and in memory" both_places
 ktap_test_result "--dest: a tree by its path" by_path
 ktap_test_result "--old: kernels that are gone, --all: all" old
+ktap_test_result "--old keeps the tree of a kernel that cannot be listed" unreadable
 ktap_test_result "what kheaders did not make stays" foreign
 ktap_test_result "mounts are neither emptied nor unmounted" mounts
 ktap_test_result "an empty mount in the way stays" empty_mount
