@@ -71,8 +71,8 @@ static void check_name(const char *path)
 {
 	char name[4096];
 
+	assert(path && *path != '/');
 	assert(snprintf(name, sizeof(name), "/%s/", path) < (int)sizeof(name));
-	assert(*path != '/');
 	assert(!strstr(name, "/../"));
 	assert(!strstr(name, "/./"));
 	assert(!strstr(path, "//"));
