@@ -3,7 +3,6 @@
 #define _GNU_SOURCE	/* syncfs() */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -15,6 +14,9 @@
 
 #define TREE_IN_STAGING "tree"
 #define IMAGE_IN_STAGING "image"
+/* f_type of statfs(2), as in <linux/magic.h>, which musl's compiler does not find */
+#define TMPFS 0x01021994U
+#define RAMFS 0x858458f6U
 #define TREE_BYTES (64ULL << 20)	/* more than a tree takes in a tmpfs */
 
 /* @kernel: the running one, with the archive's checksum once it is opened */
@@ -181,10 +183,12 @@ static int check_memory(const struct location *l)
 {
 	struct statvfs vfs;
 	struct statfs fs;
+	unsigned int type;
 
 	if (fstatfs(l->dir, &fs) || fstatvfs(l->dir, &vfs))
 		return fail_errno(l->path, NULL);
-	if (fs.f_type != TMPFS_MAGIC && fs.f_type != RAMFS_MAGIC)
+	type = fs.f_type;
+	if (type != TMPFS && type != RAMFS)
 		return fail(l->path, "not in memory; mount a tmpfs at /run, or use --dest");
 	if (vfs.f_blocks && vfs.f_bavail * (uint64_t)vfs.f_frsize < TREE_BYTES)
 		return fail(l->path, "less than 64 MB free; try \"mount -o remount,size=...\"");
