@@ -42,7 +42,7 @@ boots() {
 }
 
 reports_status() {
-	printed 'status: 0' "archive: not shown now" "tree:    $tree, current"
+	printed 'status: 0' "archive: not visible now" "tree:    $tree, current"
 }
 
 starts_again() {
