@@ -113,6 +113,18 @@ interrupted() {
 	[ ! -e "$cache_tree" ] && linked
 }
 
+# The package's script does without the program, which is gone by then.
+purged() {
+	have_tree && mkdir /var/cache/kheaders/mine && echo mine > /var/cache/kheaders/mine/file &&
+		quiet sh "$top/debian/kheaders.postrm" remove && linked "$cache_tree" &&
+		quiet sh "$top/debian/kheaders.postrm" purge && linked && only /var/cache/kheaders mine &&
+		[ -e /var/cache/kheaders/mine/file ] || return 1
+	machine && offer "$tmp/a" && ln -s /usr/src/absent "$link" && run 0 extract --tmpfs &&
+		quiet sh "$top/debian/kheaders.postrm" purge && linked /usr/src/absent &&
+		[ ! -e /run/kheaders ] && [ ! -e /var/cache/kheaders ] &&
+		quiet sh "$top/debian/kheaders.postrm" purge
+}
+
 # Where the file system is read-only the tree stays, and so does the link.
 read_only() {
 	have_tree && mount -o remount,ro /var/cache && run 1 remove && linked "$cache_tree" &&
@@ -123,7 +135,7 @@ ktap_print_header
 need_program
 chmod 755 "$tmp"
 archive "$tmp/a" "$running"
-ktap_set_plan 13
+ktap_set_plan 14
 ktap_test_result "the tree and its link" removes
 ktap_test_result "the directory that was made for the link" leaves_nothing
 ktap_test_result "trees in the cache and in memory" both_places
@@ -137,4 +149,5 @@ ktap_test_result "killed, it leaves a whole tree or none" killed
 ktap_test_result "killed while it replaces a tree, too" killed_replacing
 ktap_test_result "interrupted, it leaves no part of a tree" interrupted
 ktap_test_result "a read-only file system" read_only
+ktap_test_result "the package is purged" purged
 ktap_finished
