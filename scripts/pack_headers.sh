@@ -135,8 +135,7 @@ write_rules() {
 
 # find_files TREE DIR: list what is in TREE, which is DIR, and selected by a rule
 find_files() {
-	tree=$1
-	dir=$2
+	tree=$1 dir=$2
 	start=$(cat "$tmp/start.$tree") || die cat "failed"
 	tests=$(cat "$tmp/tests.$tree") || die cat "failed"
 	(
@@ -165,23 +164,24 @@ list_symvers() {
 	printf 'obj\tModule.symvers\t%s\t%s\t.\n' "${sum#* }" "${sum% *}" >> "$tmp/found"
 }
 
+# List the files of our own: a tree that builds modules gets a GNUmakefile that knows what
+# to do where the host programs do not run.
+list_own() {
+	set -- "$here/kheaders_host.sh"
+	! is_set RUST || set -- "$@" "$here/kheaders_rust.sh"
+	{
+		find "$here/kheaders.mk" -printf 'own\tGNUmakefile\t%s\t%T@\t.\n' &&
+			find "$@" -printf 'own\tscripts/%f\t%s\t%T@\t.\n'
+	} >> "$tmp/found" || die "$here" "find failed; nothing was written"
+}
+
 # Write the list of the files to pack to $1.  Where both trees have a file the build
-# tree's is packed.  A tree that builds modules gets a GNUmakefile of our own, which
-# knows what to do where the host programs do not run.
+# tree's is packed.
 choose_files() {
 	: > "$tmp/found"
 	find_files src "$src"
 	find_files obj "$obj"
-	if [ "$content" = full ]; then
-		list_symvers
-		find "$here/kheaders.mk" -printf 'own\tGNUmakefile\t%s\t%T@\t.\n' \
-			>> "$tmp/found" || die "$here/kheaders.mk" "not found"
-		find "$here/kheaders_host.sh" -printf 'own\tscripts/%f\t%s\t%T@\t.\n' \
-			>> "$tmp/found" || die "$here/kheaders_host.sh" "not found"
-		! is_set RUST ||
-			find "$here/kheaders_rust.sh" -printf 'own\tscripts/%f\t%s\t%T@\t.\n' \
-				>> "$tmp/found" || die "$here/kheaders_rust.sh" "not found"
-	fi
+	[ "$content" = headers ] || { list_symvers; list_own; }
 	awk -F '\t' -f "$here/kheaders_select.awk" "$tmp/musts" "$tmp/found" > "$tmp/chosen" ||
 		die "$obj" "cannot be packed; nothing was written"
 	sort -t "$tab" -k 2,2 "$tmp/chosen" > "$1" || die sort "failed"
@@ -228,7 +228,7 @@ copy_files() {
 	# only rustc reads what is in it, 41 kB when packed
 	rustc_cfg=$tmp/tree/include/generated/rustc_cfg
 	[ ! -e "$rustc_cfg" ] || : > "$rustc_cfg"
-	[ "$content" != full ] || strip_programs
+	[ "$content" = headers ] || strip_programs
 	# each file must be named as free of keys: a grep that fails names none
 	grep -r -L -I -e 'PRIVATE KEY-\{5\}' "$tmp/tree" > "$tmp/free" || true
 	[ "$(wc -l < "$tmp/free")" -eq "$(wc -l < "$list")" ] ||
@@ -300,7 +300,6 @@ write_archive() {
 		--format=ustar --owner=0 --group=0 --numeric-owner \
 		--mode=u=rwX,go=rX --mtime="$time" \
 		--no-recursion --verbatim-files-from --files-from="$tmp/members"
-	rm -rf "$tmp/tree"
 	depth=512
 	[ "$content" = full ] || depth=300
 	size=$(wc -c < "$tmp/tar") || die tar "wrote nothing"
@@ -337,19 +336,13 @@ trap 'rm -rf "$tmp"' EXIT
 trap 'exit 129' HUP
 trap 'exit 130' INT
 trap 'exit 143' TERM
-if [ -n "$list_only" ]; then
-	tmp=$(mktemp -d) || die mktemp "failed"
-else
-	tmp=$(mktemp -d "$(dirname "$out")/.pack_headers.XXXXXX") ||
-		die "$(dirname "$out")" "cannot write there"
-fi
+dir=${TMPDIR:-/tmp}
+[ -n "$list_only" ] || dir=$(dirname "$out")
+tmp=$(mktemp -d "$dir/.pack_headers.XXXXXX") || die "$dir" "cannot write there"
 write_rules
 [ -n "$list" ] || choose_files "${list:=$tmp/list}"
 [ -s "$list" ] || die "$list" "names nothing to pack; nothing was written"
-if [ -n "$list_only" ]; then
-	cat "$list"
-	exit
-fi
+[ -z "$list_only" ] || { cat "$list"; exit; }
 copy_files
 write_archive
 choose_files "$tmp/list.now"
