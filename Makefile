@@ -102,6 +102,7 @@ check: deps
 	@$(call run_tests,$(T))
 
 check-all: export FUZZ_RUNS := 10000000
+check-all: export FUZZ_IMAGES := 1000000
 check-all: export KHEADERS_RECORD := y
 check-all: export KHEADERS_PACKAGES := all
 check-all: export KHEADERS_KILLS := 1000

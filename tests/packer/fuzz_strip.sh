@@ -9,9 +9,6 @@
 # shellcheck source=../lib/fuzz.sh
 . "$(dirname "$0")/../lib/fuzz.sh"
 
-# shellcheck disable=SC2034	# for fuzz.sh
-seconds=${FUZZ_SECONDS:-$(whole && echo 90 || echo 30)}
-
 # build_target TREE OUT FLAG...
 build_target() {
 	tree=$1
@@ -162,10 +159,9 @@ seeds=0
 seed_snippets
 seed_headers
 write_dictionary
-ktap_set_plan 7
+ktap_set_plan 6
 ktap_test_result "the target compiles" build_fuzzer "$top" "$tmp/fuzz"
-ktap_test_result "nothing is found" finds_nothing
-ktap_test_result "at least $least inputs were tried" test "$executions" -ge "$least"
+ktap_test_result "nothing is found in $runs inputs" finds_nothing "$runs"
 ktap_test_result "strip_text() and strip_step() are run whole" reaches_all
 ktap_test_result "lost line ends are found" finds_bug \
 	's/s->breaks++;/s->breaks = 1;/' "a header keeps its line ends"

@@ -53,7 +53,7 @@ with_date() {
 # All at once, on a real kernel's tree.
 real_tree() {
 	need_kernel
-	"$pack" -b "$kernel/kdir" -o "$tmp/packed" || return 1
+	share_archive && cp "$archive" "$tmp/packed" || return 1
 	obj=$(realpath "$kernel/kdir")
 	src=$(realpath "$kernel"/root/usr/src/linux-headers-*-common)
 	mkdir "$tmp/src" "$tmp/obj" && cp -rL "$src/." "$tmp/src" &&
@@ -68,19 +68,23 @@ build_strip_comments
 tree=$tmp/tree
 make_source "$tree"
 make_objects "$tree"
-for n in 1 2 3 4 5 6 7 8 9; do
+for n in 1 2 3; do
 	head -c 300000 /dev/urandom | od -A n -t x1 > "$tree/include/linux/large$n.h"
 done
-"$pack" -b "$tree" -o "$tmp/packed" || ktap_exit_fail_msg "cannot pack"
 ktap_set_plan 10
+"$pack" -b "$tree" -o "$tmp/packed" || ktap_exit_fail_msg "cannot pack"
+ktap_test_result "one core" same taskset -c 0 "$pack" -b "$tree"
+# the others have nothing to do with xz
+pack_quickly
+"$pack" -b "$tree" -o "$tmp/packed" || ktap_exit_fail_msg "cannot pack"
 ktap_test_result "another path" another_path
 ktap_test_result "another umask" with_umask
 ktap_test_result "another time zone" same env TZ=Asia/Tokyo "$pack" -b "$tree"
 ktap_test_result "another locale" same env LC_ALL=C.UTF-8 "$pack" -b "$tree"
 ktap_test_result "another user" another_user
-ktap_test_result "one core" same taskset -c 0 "$pack" -b "$tree"
 ktap_test_result "another date" same faketime '2031-02-03 04:05:06' "$pack" -b "$tree"
 ktap_test_result "another order of creation" another_order
 ktap_test_result "a date for the members" with_date
+unset XZ
 ktap_test_result "all of them, on a real kernel's headers" real_tree
 ktap_finished
