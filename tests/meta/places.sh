@@ -151,6 +151,24 @@ programs_are_rebuilt() {
 		[ -s "$tmp/programs" ]
 }
 
+# versions FILE...: the version of kheaders wherever a file names it, as FILE:VERSION
+versions() {
+	grep -o -E -e '(^(kheaders \(?|Version )|kheaders[- ](-v )?|(PACKAGE|KHEADERS)_VERSION[ ="]+)[0-9]+(\.[0-9]+)+' \
+		"$@" | sed 's/:.*[^0-9.]\([0-9.]*\)$/:\1/'
+}
+
+# README, the packages and the top entry of NEWS and of debian/changelog follow VERSION.
+versions_agree() {
+	sed -n 1p NEWS > "$tmp/NEWS"
+	sed -n 1p debian/changelog > "$tmp/changelog"
+	for file in README Documentation/embedded.md dkms.conf debian/kheaders-dkms.install \
+		"$tmp/NEWS" "$tmp/changelog"; do
+		versions "$file" /dev/null > "$tmp/versions"
+		[ -s "$tmp/versions" ] || echo "$file: no version found"
+		grep -v -x -F -e "$file:$(cat VERSION)" "$tmp/versions"
+	done | none "differs from VERSION"
+}
+
 signed_off() {
 	git log --no-merges --format='%h %s%n%(trailers:key=Signed-off-by)%x00' "$base..HEAD" \
 		> "$tmp/log" || return 1
@@ -160,7 +178,7 @@ signed_off() {
 
 cd "$top" || exit 1
 ktap_print_header
-ktap_set_plan 13
+ktap_set_plan 14
 ktap_test_result "every test has a row in tests/matrix" tests_have_rows
 ktap_test_result "every row has a test" rows_have_tests
 ktap_test_result "names of tests and rows are unique" names_are_unique
@@ -173,6 +191,7 @@ ktap_test_result "every architecture of a row is known to vm/ and arches.sh" arc
 ktap_test_result "every architecture is built in a test and in README" architectures_are_tested
 ktap_test_result "every member that must be packed is in kheaders-archive(5)" members_are_documented
 ktap_test_result "every packed program is rebuilt by hosttools" programs_are_rebuilt
+ktap_test_result "every version in README, NEWS and the packages is that of VERSION" versions_agree
 if git rev-parse -q --verify "$base^{commit}" > /dev/null 2>&1; then
 	ktap_test_result "every commit is signed off" signed_off
 else

@@ -28,13 +28,13 @@ add_kernel() {
 }
 
 add() {
-	git -C "$top" archive --prefix=kheaders-0.1/ HEAD | tar -x -C "$tmp/usr/src" &&
-		run_dkms add -m kheaders -v 0.1
+	git -C "$top" archive --prefix="kheaders-$version/" HEAD | tar -x -C "$tmp/usr/src" &&
+		run_dkms add -m kheaders -v "$version"
 }
 
 builds() {
-	run_dkms build -m kheaders -v 0.1 -k "$release" &&
-		modinfo "$tmp/var/lib/dkms/kheaders/0.1/$release/$(uname -m)/module/kheaders.ko" |
+	run_dkms build -m kheaders -v "$version" -k "$release" &&
+		modinfo "$tmp/var/lib/dkms/kheaders/$version/$release/$(uname -m)/module/kheaders.ko" |
 		grep -q "^vermagic: *$release "
 }
 
@@ -45,7 +45,7 @@ installed() {
 }
 
 installs() {
-	run_dkms install -m kheaders -v 0.1 -k "$release" && installed "$release"
+	run_dkms install -m kheaders -v "$version" -k "$release" && installed "$release"
 }
 
 # A kernel package's hook calls this.
@@ -55,10 +55,11 @@ follows() {
 }
 
 removes() {
-	run_dkms remove -m kheaders -v 0.1 --all &&
+	run_dkms remove -m kheaders -v "$version" --all &&
 		[ -z "$(find "$tmp/lib" "$tmp/var" -name '*.ko*')" ]
 }
 
+version=$(cat "$top/VERSION")
 ktap_print_header
 need_kernel
 root=$("$top/vm/rootfs" "$series" dkms) || ktap_exit_fail_msg "no root file system with dkms"

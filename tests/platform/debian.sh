@@ -8,10 +8,10 @@
 . "$(dirname "$0")/../lib/test.sh"
 
 package_builds() {
-	mkdir "$tmp/kheaders-0.1" &&
+	mkdir "$tmp/kheaders-$version" &&
 		( cd "$top" && git ls-files -z | tar -cf - --null -T - ) |
-		tar -xf - -C "$tmp/kheaders-0.1" &&
-		( cd "$tmp/kheaders-0.1" && quiet dpkg-buildpackage -us -uc -d ) &&
+		tar -xf - -C "$tmp/kheaders-$version" &&
+		( cd "$tmp/kheaders-$version" && quiet dpkg-buildpackage -us -uc -d ) &&
 		[ "$(find "$tmp" -maxdepth 1 -name '*.deb' ! -name '*-dbgsym_*' | wc -l)" -eq 2 ]
 }
 
@@ -45,12 +45,13 @@ dkms_builds() {
 	# shellcheck disable=SC2016	# the inner shell expands it
 	quiet unshare -m sh -c '
 		mount --bind "$1/keys" /var/lib/dkms &&
-		dkms build -m kheaders -v 0.1 -k "$2" --kernelsourcedir "$3" \
+		dkms build -m kheaders -v "$4" -k "$2" --kernelsourcedir "$3" \
 			--sourcetree "$1/dkms/usr/src" --dkmstree "$1/tree"' sh "$tmp" \
-		"$release" "$(realpath "$kernel/kdir")" &&
-		[ -e "$tmp/tree/kheaders/0.1/$release/$(uname -m)/module/kheaders.ko" ]
+		"$release" "$(realpath "$kernel/kdir")" "$version" &&
+		[ -e "$tmp/tree/kheaders/$version/$release/$(uname -m)/module/kheaders.ko" ]
 }
 
+version=$(cat "$top/VERSION")
 ktap_print_header
 need_kernel
 release=$(cat "$kernel/release")
