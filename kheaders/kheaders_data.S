@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The archive, between markers of 8 bytes each by which "kheaders dump" finds it
- * in an image of a kernel or a module.
+ * The archive, between two 8-byte markers that "kheaders dump" searches for in kernel and
+ * module images.
  */
 	.section .rodata, "a"
 	.ascii	"IKHD_ST\0"

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Show the archive of this kernel's headers as /sys/kernel/kheaders.tar.xz.
+ * Expose this kernel's headers and build files as /sys/kernel/kheaders.tar.xz.
  *
- * The archive is made at build time by scripts/pack_headers.sh; see
+ * scripts/pack_headers.sh creates the archive at build time; see
  * Documentation/ABI/testing/sysfs-kernel-kheaders.
  */
 
@@ -17,8 +17,8 @@
 #include <linux/sysfs.h>
 
 /*
- * Between the markers in kheaders_data.S, which is linked in after modpost: the
- * archive holds what modpost writes.  Modpost lets only weak symbols be undefined.
+ * Defined in kheaders_data.S, which is linked in after modpost because the archive
+ * contains modpost's output.  Weak, as modpost rejects other undefined symbols.
  */
 extern const char kheaders_data[] __weak;
 extern const char kheaders_data_end[] __weak;
@@ -31,15 +31,15 @@ extern const char kheaders_data_end[] __weak;
 #endif
 
 /*
- * As data, to be read at run time by READ_ONCE(): for a weak symbol in its code the
- * compiler may want a GOT, which modules for arm64 do not have.
+ * Keep the addresses in data and read them with READ_ONCE(): to reference a weak symbol
+ * from code the compiler may use a GOT, which arm64 modules do not have.
  */
 static const char *const kheaders_bounds[] = {
 	kheaders_data,
 	kheaders_data_end,
 };
 
-/* Only root may read an archive that has the seed of the structures' layout. */
+/* Only root may read an archive that contains the randstruct seed. */
 #define KHEADERS_MODE (IS_ENABLED(CONFIG_KHEADERS_RANDSTRUCT_SEED) ? 0400 : 0444)
 
 #ifdef __BIN_ATTR_SIMPLE_RO
@@ -50,7 +50,7 @@ static ssize_t kheaders_read(struct file *file, struct kobject *kobj,
 			     struct bin_attribute *attr,
 			     char *buf, loff_t off, size_t count)
 {
-	/* sysfs has cut @off and @count to attr->size */
+	/* sysfs has limited @off and @count to attr->size */
 	memcpy(buf, attr->private + off, count);
 	return count;
 }
@@ -80,15 +80,15 @@ static int __init kheaders_init(void)
 	const char *end = READ_ONCE(kheaders_bounds[1]);
 
 	/*
-	 * Both are NULL in a module that was linked without the archive; sysfs does not
-	 * limit reads of an attribute whose size is 0.
+	 * Both are NULL if the module was linked without the archive.  Refuse that, as sysfs
+	 * does not limit reads of an attribute of size 0.
 	 */
 	if (end <= data) {
-		pr_err("built without an archive; build and install the module again\n");
+		pr_err("built without an archive; rebuild and reinstall the module\n");
 		return -ENODATA;
 	}
 	if (kheaders_name_taken()) {
-		pr_err("/sys/kernel/%s: exists already; is another kheaders loaded or built in?\n",
+		pr_err("/sys/kernel/%s: already exists; is another kheaders loaded or built in?\n",
 		       kheaders_attr.attr.name);
 		return -EEXIST;
 	}

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0
 #
-# Change a kernel's own files as patches/hooks describes.
+# Apply the changes that patches/hooks describes to a kernel's own files.
 #
 # awk -f hook.awk -v ksrc=DIR -v patch=N [-v out=DIR] [-v files=NAMES -v maintainer=TEXT] hooks
 #
-# Without "out", print the names of the files that patches up to N change.  With it, write
-# them, as they are after patch N, to DIR, which has their directories.  "files" is what
-# @FILES@ means, a list of names; "maintainer" replaces @MAINTAINER@.
+# Without "out", print the names of the files that patches up to N change.  With "out",
+# write these files, in their state after patch N, to DIR, where their directories must
+# exist.  "files", a list of names, replaces @FILES@, and "maintainer" @MAINTAINER@.
 #
-# Exit status: 0 done, 1 a hook has no place or more than one; then nothing is written.
+# Exit status: 0 done, 1 a hook matches no place or several; then nothing is written.
 
 function fail(text)
 {
@@ -34,7 +34,7 @@ function pop()
 		depth--
 }
 
-# What opens and closes around lines, by kind of file.
+# Track the blocks that enclose a line; one function for each kind of file.
 function nest_make(line, text)
 {
 	sub(/ ?#.*/, "", text)
@@ -70,7 +70,7 @@ function nest_kconfig(line, text)
 		pop()
 }
 
-# TEXT is LINE with its blanks made plain.
+# TEXT is LINE with its whitespace normalized.
 function nest(file, line, text)
 {
 	sub(/^ /, "", text)
@@ -82,7 +82,7 @@ function nest(file, line, text)
 		nest_make(line, text)
 }
 
-# Read FILE of the tree once: raw[], line[] and around[] by file and number.
+# Read FILE of the tree, once, into raw[], line[] and around[], by file and line number.
 function load(file, path, text, n, i)
 {
 	if (file in length_of)
@@ -112,7 +112,7 @@ function has(file, regex, from, to, i)
 	return 0
 }
 
-# Is hook H for this tree?
+# Does hook H apply to this tree?
 function is_for(h, i, file, regex)
 {
 	for (i = 1; i <= terms[h]; i++) {
@@ -127,7 +127,7 @@ function is_for(h, i, file, regex)
 	return 1
 }
 
-# Does what hook H adds sort between the lines that match REGEX above and right below G?
+# Do the lines of hook H sort between the last match of REGEX above gap G and the line below?
 function is_between(h, file, g, regex, i)
 {
 	if (line[file, g + 1] !~ regex || key(line[file, g + 1]) <= key(added[h, 1]))
@@ -153,7 +153,7 @@ function key(text)
 	return text
 }
 
-# Are the lines that hook H wants directly around the gap there?
+# Do the lines next to the gap match the "after" and "before" terms of hook H?
 function touches(h, file, g, i, above, below, at)
 {
 	above = g - many[h, "after"]
@@ -171,7 +171,7 @@ function touches(h, file, g, i, above, below, at)
 	return 1
 }
 
-# Would make give recipe lines below the gap to a rule that is added there?
+# Would a rule added in the gap take over the recipe lines below it?
 function cuts_recipe(file, g)
 {
 	if (file !~ /Makefile/)
@@ -181,7 +181,7 @@ function cuts_recipe(file, g)
 	return raw[file, g] ~ /^\t/
 }
 
-# The lines from first_line to last_line are those of the function around the gap.
+# Set first_line and last_line to the bounds of the function that contains the gap.
 function find_scope(file, g)
 {
 	first_line = 1
@@ -228,7 +228,7 @@ function refuse(h, why, i)
 	fail("describe in patches/hooks how this tree does it, or restore that file as released")
 }
 
-# The one gap for hook H; -1 if there is none or more than one.
+# Return the only gap that fits hook H, or -1 if there is none or more than one.
 function place(h, file, g, found)
 {
 	load(file)
@@ -241,7 +241,7 @@ function place(h, file, g, found)
 		if (!fits(h, file, g))
 			continue
 		if (found >= 0) {
-			refuse(h, "two places, behind lines " found " and " g ":")
+			refuse(h, "two places, after lines " found " and " g ":")
 			return -1
 		}
 		found = g
@@ -253,7 +253,7 @@ function place(h, file, g, found)
 	return found
 }
 
-# Which of the hooks of one name matches this tree, and where?
+# Choose the hook of this name that applies to the tree, and find its place.
 function choose(wanted, h, n, chosen)
 {
 	for (h = 1; h <= hooks; h++)
@@ -279,7 +279,7 @@ function first_word(h, file, text)
 	return text
 }
 
-# Fill in line TEXT of hook H: one line or several.
+# Expand the placeholder in line TEXT of hook H; the result may be several lines.
 function filled(h, file, text, at)
 {
 	if (text == "@FILES@") {

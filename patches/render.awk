@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 #
-# Print a file of this repository as it belongs into a kernel tree, in the manner of
-# unifdef: without the conditionals that this tree decides, and without what they exclude.
-# Nothing else is changed and no line is added.
+# Print a file of this repository in the form for a kernel tree.  Like unifdef, resolve the
+# conditionals whose value is known for this tree, and change nothing else.
 #
 # awk -f render.awk -v known="NAME=1 NAME=0..." FILE
 #
@@ -30,7 +29,7 @@ function is_shown(i)
 	return 1
 }
 
-# Is LINE a directive of a block that is decided?
+# Is LINE a directive of a conditional whose value is known?
 function is_directive(line)
 {
 	sub(/^[ \t]+/, "", line)
@@ -65,7 +64,7 @@ is_directive($0) {
 	next
 }
 !is_shown() { next }
-# what was removed leaves no second blank line, nor one at the head of a paragraph's comment
+# a removed block must not leave two blank lines in a row
 /^$/ && removed && last == "" { next }
 {
 	print

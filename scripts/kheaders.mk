@@ -1,32 +1,31 @@
 # SPDX-License-Identifier: GPL-2.0
 #
-# GNUmakefile of the tree that kheaders.tar.xz holds; make reads it before Makefile.
+# GNUmakefile of the tree in kheaders.tar.xz.  make prefers it to Makefile.
 #
-# "make -C TREE M=DIR" builds modules by the compiler that built the kernel, unless CC=
-# or LLVM= is given, and with BTF where the running kernel is this one.  Where this
-# machine lacks something for that, one line says so.
+# "make -C TREE M=DIR" builds modules with the compiler that built the kernel, unless
+# CC= or LLVM= is given, and with BTF if this kernel is running.  If this machine lacks
+# something needed for that, a one-line message reports it.
 #
-# The programs in the tree run on machines like the one that built the kernel.  On
-# others
+# The host programs in the tree run on machines like the one that built the kernel.  On
+# other machines, rebuild them from their sources in the tree:
 #
 #	make hosttools
 #
-# makes them from their sources in the tree, or, where the tree has none or not all,
+# or, if the tree lacks some of the sources, from DIR, a source tree of this kernel:
 #
 #	make hosttools KSRC=DIR
 #
-# from DIR, a source tree of this kernel, and there with ARCH= and CROSS_COMPILE= as
-# for a module.  HOSTCC is the compiler, cc if not given.  All of them are replaced or
-# none.
-
-# Rust modules are built once
+# With KSRC, give ARCH= and CROSS_COMPILE= as for a module.  HOSTCC defaults to cc.
+# Either all programs are replaced or none.
+#
+# Before building the first Rust module, build the crates that such modules use:
 #
 #	make rust
 #
-# has built the crates that they use, which takes the rustc that built the kernel and
-# its rust-src; with KSRC=DIR and bindgen also where the tree has no rust/.
+# This requires the rustc that built the kernel and its rust-src.  If the tree has no
+# rust/, it also requires KSRC=DIR and bindgen.
 
-# What the shell would take apart is left out, and is no name of a program.
+# Words with spaces or quotes are cut: they would need quoting, and name no program.
 kheaders-word = $(if $(filter environment%,$(origin $1)),$(firstword $(subst ',,$($1))))
 kheaders-given = $(filter-out default file undefined,$(firstword $(origin $1)))
 kheaders-host = $(shell CROSS_COMPILE='$(CROSS_COMPILE)' PAHOLE='$(or $(PAHOLE),pahole)' \
@@ -36,7 +35,7 @@ kheaders-host = $(shell CROSS_COMPILE='$(CROSS_COMPILE)' PAHOLE='$(or $(PAHOLE),
 
 ifeq ($(filter hosttools rust,$(MAKECMDGOALS)),)
 
-# Makefile makes its own programs when no module is built.
+# Without M=, Makefile builds its own host programs.
 ifneq ($(M)$(KBUILD_EXTMOD),)
 ifneq ($(filter-out clean help modules_install,$(or $(MAKECMDGOALS),modules)),)
 kheaders-variables := $(call kheaders-host,build)
@@ -49,13 +48,13 @@ ifeq ($(firstword $(kheaders-variables)),stop)
 $(error $(wordlist 2,$(words $(kheaders-variables)),$(kheaders-variables)))
 endif
 MAKEOVERRIDES += $(kheaders-variables)
-# Makefile does without a make of its own if it is called with --no-print-directory.
+# With --no-print-directory, Makefile does not run a sub-make that would read MAKEOVERRIDES.
 $(foreach variable,$(kheaders-variables),$(eval override $(subst =,:=,$(variable))))
 endif
 endif
 
-# With W=1 Kbuild runs kernel-doc on each source, which no module needs and which would
-# take 15 kB; KHEADERS_EXTRA=scripts/kernel-doc packs it.
+# With W=1 Kbuild runs kernel-doc on each source.  It is not packed, as it takes 15 kB and
+# is not needed to build modules; KHEADERS_EXTRA=scripts/kernel-doc adds it.
 ifeq ($(wildcard scripts/kernel-doc tools/docs/kernel-doc),)
 MAKEOVERRIDES += cmd_checkdoc=
 endif
@@ -72,7 +71,7 @@ rust:
 else
 
 HOSTCC ?= cc
-# Debian's wrappers go with what they start.
+# A rebuilt program replaces Debian's wrapper and the programs that it starts.
 kheaders-remade := $(sort $(foreach tool,$(call kheaders-host,tools),\
 	$(firstword $(subst .real-, ,$(tool)))))
 
@@ -85,17 +84,17 @@ kheaders-gendwarfksyms-libs := -ldw -lelf -lz
 kheaders-recordmcount := scripts/recordmcount.c
 kheaders-tracepoint-update := scripts/tracepoint-update.c $(wildcard scripts/elf-parse.c)
 
-# Those whose sources are not all in the tree come from KSRC.
+# Programs whose sources are not all in the tree are built from KSRC.
 kheaders-sources = $(or $(strip $(kheaders-$(notdir $1))),the-source-of-$(notdir $1))
 kheaders-outside := $(strip $(foreach tool,$(kheaders-remade),\
 	$(if $(filter-out $(wildcard $(call kheaders-sources,$(tool))),\
 	$(call kheaders-sources,$(tool))),$(tool))))
 
 ifndef KSRC
-# Without resolve_btfids modules are built all the same, without BTF.
+# resolve_btfids is optional: without it modules are built without BTF.
 ifneq ($(filter-out %/resolve_btfids,$(kheaders-outside)),)
 $(error The sources of $(kheaders-outside) are not all in $(CURDIR); \
-	name those of this kernel with KSRC=DIR)
+	pass this kernel's source tree with KSRC=DIR)
 endif
 kheaders-remade := $(filter-out $(kheaders-outside),$(kheaders-remade))
 endif
@@ -116,8 +115,8 @@ $(addsuffix .new,$(filter-out $(kheaders-outside),$(kheaders-remade))): %.new:
 		$(call kheaders-sources,$*) $(kheaders-$(notdir $*)-libs)
 
 ifdef KSRC
-# What the kernel's own Makefiles make of this tree's configuration, but for programs
-# that take OpenSSL and for Rust.
+# Build with the kernel's own Makefiles and this tree's configuration, except for Rust and
+# for programs that need OpenSSL.
 kheaders-unneeded := CONFIG_MODULE_SIG_FORMAT= CONFIG_SYSTEM_TRUSTED_KEYRING= \
 	CONFIG_SYSTEM_REVOCATION_LIST= CONFIG_RUST=
 $(addsuffix .new,$(kheaders-outside)): kheaders-ksrc
@@ -127,7 +126,7 @@ kheaders-targets := $(sort $(foreach tool,$(kheaders-outside),\
 	$(if $(filter tools/%,$(tool)),$(patsubst %/,%,$(dir $(tool))),modules_prepare)))
 kheaders-ksrc:
 	@test -e "$(KSRC)/scripts/basic/fixdep.c" || { \
-		echo "hosttools: $(KSRC): no kernel source there" >&2; exit 1; }
+		echo "hosttools: $(KSRC): not a kernel source tree" >&2; exit 1; }
 	@rm -rf .hosttools && mkdir .hosttools && cp .config .hosttools
 	@$(MAKE) -s -C "$(KSRC)" O="$(CURDIR)/.hosttools" olddefconfig
 	@$(MAKE) -s -C "$(KSRC)" O="$(CURDIR)/.hosttools" $(kheaders-unneeded) $(kheaders-targets)

@@ -4,18 +4,18 @@
 #
 # Usage: awk -f kheaders_config.awk ORDER FILE
 #
-# Prints FILE with its options in the order of ORDER, a .config or /dev/null: the order
-# of auto.conf means nothing to make, and that of .config saves 12 kB.
+# Prints FILE with its options in the order of ORDER, a .config or /dev/null.  The order
+# of auto.conf does not matter to make, and using that of .config saves 12 kB.
 
 function option(line) {
 	sub(/=.*/, "", line)
 	return line
 }
 
-# Whatever its name, an option whose value has a word that starts like an absolute path
-# or a URI loses it: it names a file of the build machine, or a token and its PIN.  No
-# module is built from one.  A single program in a bin directory stays: the kernel starts
-# it on the target.  In parentheses are only versions of compilers, which Kbuild compares.
+# Clear the value of any option that contains a word like an absolute path or a URI: it
+# names a file of the build machine, or a token and its PIN, and no module build uses it.
+# Keep a value that is a single program in a bin directory, as the kernel runs it on the
+# target.  Words in parentheses are compiler versions, which Kbuild compares.
 function hide(line) {
 	if (line ~ /^(#define )?CONFIG_[A-Za-z0-9_]+[ =]"/ &&
 	    line ~ /^[^"]*"(.*[ ,;])?(\/|[A-Za-z][A-Za-z0-9+.-]*:[^ "])/ &&

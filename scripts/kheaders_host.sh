@@ -1,21 +1,22 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# What it takes to build modules in this tree on this machine; its GNUmakefile asks.
+# Check what this machine has for building modules in this tree; run by its GNUmakefile.
 #
 #/ Usage: kheaders_host.sh build|tools
 #/
 #/ Run it in the top directory of the tree.
 #/
-#/   build  print variables for make, NAME=VALUE, or "stop" and why no module can be built
+#/   build  print variables for make, NAME=VALUE, or "stop" and the reason why modules
+#/          cannot be built
 #/   tools  print the programs of the tree that do not run on this machine
 #/
-#/ Environment, each of them as make has it:
+#/ Environment, set from make's variables:
 #/   CROSS_COMPILE  prefix of the compiler's name
 #/   COMPILER       set if the command line or LLVM already selects a compiler
-#/   CC             what the environment of make has, empty otherwise
-#/   BTF            set if the command line says whether modules get BTF
-#/   PAHOLE         pahole, if it goes by another name
+#/   CC             CC from make's environment, else empty
+#/   BTF            set if the command line decides whether modules get BTF
+#/   PAHOLE         the pahole command
 
 set -u
 export LC_ALL=C
@@ -44,14 +45,14 @@ read_header() {
 	esac
 }
 
-# loader FILE: print the name of the dynamic loader that FILE wants
+# loader FILE: print the name of the dynamic loader that FILE requires
 loader() {
 	head -c 4096 "$1" | tr '\0' '\n' | sed -n '/^\/[!-~]*ld[!-~]*$/{p;q;}'
 }
 
-# A program for another machine does run if the kernel has an emulator for it, or runs
-# programs of both sizes and has the loader.  Nothing else may be started: a shell takes
-# what the kernel refuses for a script.
+# A program for another machine runs if binfmt_misc has an emulator for it, or if the kernel
+# runs both 32-bit and 64-bit programs and its loader is installed.  Never try to start any
+# other: if the kernel refuses it, a shell would interpret it as a script.
 other_machine_runs() {
 	for format in /proc/sys/fs/binfmt_misc/*; do
 		grep -q -s '^enabled' "$format" &&
@@ -92,8 +93,8 @@ why_not() {
 	esac
 }
 
-# find_failing PROGRAM...: set failing to those that do not run, and reason to why the
-# first of them does not
+# find_failing PROGRAM...: set failing to the programs that do not run here, and reason to
+# the reason for the first
 find_failing() {
 	failing=
 	reason=
@@ -105,12 +106,12 @@ find_failing() {
 		[ -n "$why" ] || continue
 		failing="${failing:+$failing }$program"
 		: "${reason:=$why}"
-	# the shell itself says that a program crashed
+	# the shell itself reports a crashed program
 	done 2> /dev/null
 }
 
-# What runs whenever a module is built.  Debian's modpost and objtool start those behind
-# them.
+# The programs that every module build runs.  Debian's modpost and objtool are wrappers
+# that start the *.real-* programs.
 programs='scripts/basic/fixdep scripts/mod/modpost scripts/genksyms/genksyms
 	scripts/gendwarfksyms/gendwarfksyms scripts/recordmcount scripts/tracepoint-update
 	tools/objtool/objtool scripts/mod/modpost.real-* tools/objtool/objtool.real-*'
@@ -128,8 +129,8 @@ major() {
 	version=$("$1" -dumpversion 2> /dev/null) && echo "${version%%.*}"
 }
 
-# Where Debian's headers name a prefix that this machine's native tools do not have, set
-# prefix to none and use those.
+# Debian's headers name a CROSS_COMPILE prefix.  If this machine's native tools lack it,
+# clear prefix and use the native tools.
 find_prefix() {
 	prefix=${CROSS_COMPILE:-}
 	[ -e .kernelvariables ] || return
@@ -161,13 +162,13 @@ choose_gcc() {
 	done
 	cc=${right:-$cc}
 	how="install it (Debian, Ubuntu: apt install gcc-$want)"
-	[ -n "$cc" ] || stop "${prefix}gcc $want built this kernel, and no gcc is found; $how"
+	[ -n "$cc" ] || stop "${prefix}gcc $want built this kernel, but no gcc is found; $how"
 	[ -n "$right" ] ||
-		note "${prefix}gcc $want built this kernel, and $cc is another version; $how"
+		note "${prefix}gcc $want built this kernel, but $cc is another version; $how"
 	[ "$cc" = "$default" ] || variables="$variables CC=$cc"
 }
 
-# CC, LD and the rest rather than LLVM=-NN, which 5.10 does not have.
+# Set CC, LD and the other tools rather than LLVM=-NN, which 5.10 does not support.
 choose_clang() {
 	want=${CONFIG_CLANG_VERSION%????}
 	lld=${CONFIG_LD_IS_LLD:+ld.lld}
@@ -175,10 +176,10 @@ choose_clang() {
 		installed "clang$suffix" && installed "${lld:-true}${lld:+$suffix}" && break
 	done
 	how="install it (Debian, Ubuntu: apt install clang-$want lld-$want llvm-$want)"
-	[ "$suffix" != none ] || stop "clang $want built this kernel, and no clang" \
+	[ "$suffix" != none ] || stop "clang $want built this kernel, but no clang" \
 		"${lld:+with lld }is found; $how"
 	[ -n "$suffix" ] || [ "$(major clang)" = "$want" ] ||
-		note "clang $want built this kernel, and clang is another version; $how"
+		note "clang $want built this kernel, but clang is another version; $how"
 	variables="$variables CC=clang$suffix${lld:+ LD=$lld$suffix}"
 	[ -z "${CONFIG_AS_IS_LLVM:-}" ] || variables="$variables LLVM_IAS=1"
 	[ -z "${CONFIG_AS_IS_GNU:-}" ] || variables="$variables LLVM_IAS=0"
@@ -188,13 +189,13 @@ choose_clang() {
 			name=$(echo "$tool" | tr '[:lower:]' '[:upper:]')
 			variables="$variables $name=llvm-$tool$suffix"
 		elif [ -n "${CONFIG_LTO_CLANG:-}" ]; then
-			stop "the kernel's LTO takes llvm-$tool$suffix, which is not found; $how"
+			stop "the kernel's LTO needs llvm-$tool$suffix, which is not found; $how"
 		fi
 	done
 }
 
-# A compiler in the environment counts if it is of the kind that built the kernel.  Kbuild
-# would not look at it, and dkms and others set it.
+# Use CC from the environment, which dkms and others set and Kbuild ignores, if it is the
+# kind of compiler that built the kernel.
 choose_compiler() {
 	[ -z "${COMPILER:-}" ] || return
 	kind=gcc
@@ -210,7 +211,7 @@ choose_compiler() {
 	"choose_$kind"
 }
 
-# The source tree's name of the machine that runs.
+# Print the running machine's SRCARCH.
 srcarch() {
 	case $(uname -m) in
 	x86_64|i?86) echo x86 ;;
@@ -224,14 +225,14 @@ srcarch() {
 	esac
 }
 
-# Set why to the reason that the running kernel is not this tree's, or to nothing.  Its
-# build-id is known where "kheaders extract" has left it.
+# If the running kernel is not the one of this tree, set why to the reason, else clear it.
+# The tree's build ID is known if "kheaders extract" has recorded it.
 kernel_differs() {
 	read -r release < include/config/kernel.release
 	read -r running < /proc/sys/kernel/osrelease || running=
-	why="$running runs here, the tree is of $release"
+	why="$running is running, but the tree belongs to $release"
 	[ "$running" = "$release" ] || return
-	why="another build of $release runs here"
+	why="another build of $release is running"
 	[ -d "arch/$(srcarch)" ] || return
 	id=$(sed -n 's/^build-id[: =]*//p' .kheaders 2> /dev/null)
 	if [ -n "$id" ]; then
@@ -240,8 +241,8 @@ kernel_differs() {
 	why=
 }
 
-# pahole's flags follow its own version or CONFIG_PAHOLE_VERSION; from 1.26 on it leaves
-# out what it does not know.
+# Kbuild chooses pahole's flags by pahole's version or by CONFIG_PAHOLE_VERSION.  Since 1.26
+# pahole ignores features that it does not know.
 check_pahole() {
 	version=$("${PAHOLE:-pahole}" --version 2> /dev/null) || {
 		why="pahole is not installed (package pahole or dwarves)"
@@ -252,15 +253,15 @@ check_pahole() {
 	[ "$need" -le 126 ] || need=126
 	version=${version#v}
 	[ "$(((${version%%.*}) * 100 + ${version#*.}))" -ge "$need" ] ||
-		why="pahole $version is too old, $((need / 100)).$((need % 100)) would do"
+		why="pahole $version is too old; $((need / 100)).$((need % 100)) or newer is required"
 }
 
-# Set why to the reason that modules get no BTF, or to nothing.
+# If modules cannot get BTF, set why to the reason, else clear it.
 check_btf() {
 	why="the tree has no resolve_btfids"
 	[ -e "$resolve_btfids" ] || return
 	link=/sys/kernel/btf/vmlinux
-	# what somebody has put there is as good
+	# a vmlinux that the user has put there is fine, too
 	if [ ! -e vmlinux ] || [ "$(readlink vmlinux)" = "$link" ]; then
 		kernel_differs
 		[ -z "$why" ] || return
@@ -276,14 +277,14 @@ check_btf() {
 		why="$PWD is not writable, for a link named vmlinux to $link"
 }
 
-# The running kernel's BTF takes the place of the vmlinux that would be 6 MB.
+# Use the running kernel's BTF, as packing a vmlinux with BTF would take 6 MB.
 choose_btf() {
 	[ -n "${CONFIG_DEBUG_INFO_BTF_MODULES:-}" ] && [ -z "${BTF:-}" ] || return
 	check_btf
 	[ -n "$why" ] || return
 	note "modules get no BTF: $why"
 	variables="$variables CONFIG_DEBUG_INFO_BTF_MODULES="
-	# one line is enough
+	# silence Kbuild's own message
 	variables="$variables PAHOLE_VERSION=${CONFIG_PAHOLE_VERSION:-0}"
 }
 

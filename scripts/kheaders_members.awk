@@ -4,9 +4,9 @@
 #
 # Usage: awk -F '\t' -f kheaders_members.awk ORDER
 #
-# ORDER is the sorted output of kheaders_order.awk.  Directories are members, too, each
-# before what is in it: so the order is ours, and tar notices a missing file.  $tmp/cut
-# gets the size of the first block, which ends with a member.
+# ORDER is the sorted output of kheaders_order.awk.  List directories explicitly, before
+# their content, and not recursively: this fixes the order, and tar reports missing files.
+# Write the size of the first block, which ends with a member, to $tmp/cut.
 
 function member(name, bytes) {
 	print name

@@ -1,20 +1,19 @@
 # SPDX-License-Identifier: GPL-2.0
 #
-# Tell where each member of the archive goes.
+# Choose the position of each member in the archive.
 #
 # Usage: awk -F '\t' -f kheaders_order.awk SIZES LIST
 #
-# SIZES has names and sizes, LIST the names that are packed in its second column.
-# Prints block and part, key, name and size, separated by tabs; sorted by the first
-# two columns they are in the order in which they compress best.
+# SIZES has names and sizes; the second column of LIST has the names to pack.  Prints
+# block and part, key, name and size, separated by tabs; sorted by the first two columns
+# they are in the order that compresses best.
 #
-# Similar files must be near each other, as xz looks back 8 MiB at most and never into
-# the other block.  There are two blocks, so that two threads can pack and read them,
-# and they should be about equal in size.  One has what concerns devices and user
-# space, since registers and ioctls resemble no other header; the other the kernel
-# itself.  That one is larger and comes second: when a reader has written the first,
-# most of the second is decoded.  Generated files come first, so that the release is
-# found at once.
+# Similar files must be close together, as xz looks back at most 8 MiB and never into
+# the other block.  Two blocks let two threads pack and decode the archive, and should be
+# about equal in size.  The first has headers for devices and user space, whose registers
+# and ioctls resemble no other header; the second has the kernel itself.  The larger one
+# is second, because most of it is decoded while a reader still writes the first.
+# Generated files are first, so that a reader finds the kernel release immediately.
 
 # Files of a directory sort before its subdirectories.
 function key(path,	n, part, i, k) {
@@ -38,8 +37,8 @@ function place(path) {
 }
 
 BEGIN {
-	# the configuration in its three forms, and the symbol versions after most
-	# of the functions that they name
+	# the three forms of the configuration together, and the symbol versions after
+	# most of the functions that they name
 	sort_as[".config"] = ".config"
 	sort_as["include/config/auto.conf"] = ".config/1"
 	sort_as["include/generated/autoconf.h"] = ".config/2"

@@ -1,18 +1,18 @@
 # SPDX-License-Identifier: GPL-2.0
 #
-# Reduce the content list to the rules that count for one kernel.
+# Reduce the content list to the rules that apply to one kernel.
 #
 # Usage: awk -v content=full|headers -v archs=NAMES -f kheaders_rules.awk \
 #            auto.conf kheaders.list
 #
 # KHEADERS_EXTRA in the environment names more files, which must be in one of the
-# trees.  Output, below $tmp:
+# trees.  Output, in $tmp:
 #
-#   musts       tree (src, obj, any) and path of the rules that something must
+#   musts       tree (src, obj, any) and path of each rule that something must
 #               match, separated by a tab
-#   start.TREE  what find(1) looks at in TREE, as words for the shell:
-#               directories to descend into, names and patterns of files
-#   tests.TREE  find's expression for what the rules select there
+#   start.TREE  find(1)'s starting points in TREE, as words for the shell:
+#               directories, names and patterns of files
+#   tests.TREE  find's expression that selects the files in TREE
 
 function fail(what, message) {
 	print "pack_headers: " what ": " message | "cat 1>&2"
@@ -20,7 +20,7 @@ function fail(what, message) {
 	exit 1
 }
 
-# Are all options of CONDITION, separated by "&", set or, behind a "!", not set?
+# Are all options of CONDITION, separated by "&", set or, after a "!", not set?
 function all_hold(condition,	n, i, option, negated) {
 	n = split(condition, option, "&")
 	for (i = 1; i <= n; i++) {
@@ -40,12 +40,12 @@ function holds(condition,	n, i, alternative) {
 	return n == 0
 }
 
-# The directory below which PATH matches at any depth; none without "**"
+# The directory below which PATH matches at any depth; empty without "**"
 function top(path) {
 	return sub(/\/[^\/]*\*\*.*/, "", path) ? path : ""
 }
 
-# The tests of find that match PATH, where "*" does not match a slash but "**" does
+# find's tests that match PATH, where "*" does not match a slash but "**" does
 function tests(path,	expression, other, at) {
 	other = path
 	gsub(/\*\*/, "*", other)
@@ -80,7 +80,7 @@ function add_rule(tree, rule, path) {
 	}
 }
 
-# Does find come by PATH when it descends into another directory?
+# Does find already reach PATH from another starting point?
 function is_walked(tree, path) {
 	while (sub(/\/[^\/]*$/, "", path))
 		if ((tree, path) in walked)
@@ -100,8 +100,8 @@ function write_tests(tree) {
 		" ) ! ( -false" never[tree] " )" > (out "/tests." tree)
 }
 
-# Names that no archive may have, whoever asks: keys, seeds, what a build leaves
-# behind, images and symbol addresses, files of editors and of version control
+# Names that KHEADERS_EXTRA may not add: keys, seeds, build leftovers, images and symbol
+# addresses, files of editors and of version control
 function looks_secret(name) {
 	name = "/" name
 	return name ~ /\.(pem|key|priv|p12|pfx|x509|der|crt|seed)$|_key$|[Ss]ecret/ ||
@@ -115,7 +115,7 @@ function add_extra(name) {
 	if (name ~ /^[-\/]|[*?@\[\\]/ || ("/" name "/") ~ /\/\.\.\//)
 		fail(name, "KHEADERS_EXTRA takes plain names below the tree")
 	if (looks_secret(name))
-		fail(name, "looks like a secret or rubbish; take it out of KHEADERS_EXTRA")
+		fail(name, "looks like a secret or a build leftover; remove it from KHEADERS_EXTRA")
 	add_rule("any", "must", name)
 }
 
@@ -137,7 +137,7 @@ FILENAME == ARGV[1] {
 NF < 4 || NF > 5 || $1 !~ /^(headers|full)$/ || $2 !~ /^(src|obj)$/ ||
 $3 !~ /^(must|may|never)$/ || $4 !~ /^[A-Za-z0-9_.\/@+*-]+$/ ||
 $4 ~ /\*\*.*[^*]\*([^*]|$)|(^|[^*])\*[^*].*\*\*/ {
-	fail(FILENAME ":" FNR, "not a line of the content list")
+	fail(FILENAME ":" FNR, "invalid line in the content list")
 }
 
 ($1 == "headers" || content == "full") && holds($5) {

@@ -1,22 +1,22 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# Build what Rust modules are compiled against from its sources; "make rust" runs this.
+# Build the crates that Rust modules are compiled against; "make rust" runs this.
 #
 #/ Usage: kheaders_rust.sh MAKE
 #/
-#/ Run it in the top directory of the tree.  The metadata of the crates and the macros
-#/ would be 180 MB in the archive, and only the rustc that built them reads them.
+#/ Run it in the top directory of the tree.  The archive does not contain the crates'
+#/ metadata and macros: they take 180 MB, and only the rustc that built them can read them.
 #/
 #/ Environment:
-#/   KSRC            source tree of this kernel, if the tree has no rust/; takes bindgen
-#/   RUSTC, BINDGEN  those programs, if they go by other names
-#/   RUST_LIB_SRC    where rust-src is, if not with rustc
+#/   KSRC            source tree of this kernel, if the tree has no rust/; needs bindgen
+#/   RUSTC, BINDGEN  the commands
+#/   RUST_LIB_SRC    location of rust-src (default: rustc's sysroot)
 
 set -eu
 export LC_ALL=C
 rustc=${RUSTC:-rustc}
-# an empty one would count as given
+# rustc's makefiles treat an empty value as set
 [ -n "${RUST_LIB_SRC:-}" ] || unset RUST_LIB_SRC
 jobs=-j$(nproc)
 case " ${MAKEFLAGS:-}" in
@@ -34,32 +34,32 @@ check_rustc() {
 	[ -n "$want" ] || die "$PWD" "the kernel was built without CONFIG_RUST"
 	have=$("$rustc" --version 2> /dev/null) ||
 		die "$rustc" "not found; this kernel was built by $want"
-	[ "$have" = "$want" ] || die "$have" "another rustc than built this kernel, $want"
+	[ "$have" = "$want" ] || die "$have" "not the rustc that built this kernel, $want"
 	library=$("$rustc" --print sysroot)/lib/rustlib/src/rust/library
 	[ -e "${RUST_LIB_SRC:-$library}/core/src/lib.rs" ] ||
-		die "$library" "no rust-src there (Debian, Ubuntu: apt install rust-src)"
+		die "$library" "rust-src not found (Debian, Ubuntu: apt install rust-src)"
 }
 
-# numbers DIR: the first lines of a kernel's Makefile
+# numbers DIR: print the version of the kernel source in DIR
 numbers() {
 	sed -n 's/^\(VERSION\|PATCHLEVEL\|SUBLEVEL\) = //p' "$1/Makefile" | tr '\n' .
 }
 
-# Set from to the tree that rust/ and the generator of the target come from.
+# Set from to the tree that has rust/ and the generator of target.json.
 find_sources() {
 	from=${KSRC:-.}
 	[ -e "$from/rust/kernel/lib.rs" ] ||
-		die "$from" "no rust/kernel there; name the source of this kernel with KSRC=DIR"
+		die "$from" "has no rust/kernel; pass this kernel's source tree with KSRC=DIR"
 	[ "$(numbers "$from")" = "$(numbers .)" ] ||
-		die "$from" "Linux $(numbers "$from"), but the tree is of $(numbers .)"
+		die "$from" "Linux $(numbers "$from"), but the tree belongs to $(numbers .)"
 	from=$(realpath "$from")
 	generated=
 	[ ! -e "$from/rust/bindings/bindings_generated.rs" ] || generated=y
 	[ -n "$generated" ] || command -v "${BINDGEN:-bindgen}" > /dev/null ||
-		die bindgen "not found; it makes the bindings, which $from does not have"
+		die bindgen "not found; it is needed as $from has no generated bindings"
 }
 
-# What rustc knows of the configuration is packed empty, as .config says the same.
+# rustc's view of the configuration is packed empty; recreate it from .config.
 write_rustc_cfg() {
 	cfg=include/generated/rustc_cfg
 	[ ! -s "$cfg" ] || return 0
@@ -69,15 +69,15 @@ write_rustc_cfg() {
 	mv "$cfg.new" "$cfg"
 }
 
-# link DIR PREFIX TO: what is in DIR, but for what TO has; PREFIX leads back from there
+# link DIR PREFIX TO: link the files of DIR that TO lacks into TO; PREFIX leads from TO back
 link() {
 	for file in "$1"/*; do
 		[ -e "$3/${file##*/}" ] || ln -s "$2$file" "$3"
 	done
 }
 
-# A tree beside the tree, of links, so that nothing is half done under its name.  Headers
-# are included as <../../drivers/x.h> from include/uapi, so that is no link.
+# Build in a separate tree of links, so that a failure leaves nothing incomplete in this one.
+# Headers include <../../drivers/x.h> relative to include/uapi, so that cannot be a link.
 make_stage() {
 	rm -rf .rust
 	mkdir -p .rust/scripts .rust/module .rust/include/uapi
@@ -91,12 +91,12 @@ make_stage() {
 	.rust/generate_rust_target < include/config/auto.conf > .rust/scripts/target.json
 	link scripts ../../ .rust/scripts
 	link . ../ .rust
-	# bindgen reads headers of the whole source, and is asked for its libclang
+	# bindgen reads headers from the whole source, and a script checks its libclang
 	[ -n "$generated" ] || link "$from/scripts" '' .rust/scripts
 	[ -n "$generated" ] || link "$from" '' .rust
 }
 
-# The bindings of the archive are taken as they are.
+# Use the bindings of the archive as they are (make -o).
 write_kbuild() {
 	targets='rust/libmacros.so rust/kernel.o rust/uapi.o rust/build_error.o'
 	[ ! -e .rust/rust/pin-init/internal ] ||

@@ -1,19 +1,19 @@
 # SPDX-License-Identifier: GPL-2.0
 #
-# Make the list of the files to pack from what find(1) selected.
+# Create the list of files to pack from the files that find(1) selected.
 #
 # Usage: awk -F '\t' -f kheaders_select.awk MUSTS FOUND
 #
-# MUSTS comes from kheaders_rules.awk.  FOUND has lines of tree, name, size, time of
-# last change and ".", separated by tabs.  Prints them without the ".", of those with
-# the same name the last one.  Fails where a line is another or MUSTS are not met.
+# MUSTS is written by kheaders_rules.awk.  FOUND has lines of tree, name, size, mtime and
+# ".", separated by tabs.  Prints them without the ".", and of lines with the same name
+# only the last.  Fails if a line has another form or a rule of MUSTS matches nothing.
 
 function fail(what, message) {
 	print "pack_headers: " what ": " message | "cat 1>&2"
 	failed = 1
 }
 
-# What PATH of the content list matches, as a regular expression
+# Convert PATH of the content list to a regular expression
 function regex(path) {
 	gsub(/[.+]/, "[&]", path)
 	gsub(/\*\*/, "\001", path)
@@ -47,7 +47,7 @@ NF != 5 || $5 != "." {
 }
 
 {
-	# each link of vmlinux numbers and dates this one in 5.10
+	# in 5.10 each link of vmlinux writes a new number and date to this file
 	if ($2 == "include/generated/compile.h")
 		$3 = $4 = 0
 	found[$1, $2]

@@ -6,11 +6,11 @@
 #/ Usage: pack_headers.sh [options] -b DIR -o FILE
 #/        pack_headers.sh [options] -b DIR -l
 #/
-#/ Pack what scripts/kheaders.list names into FILE, a tar.xz.  FILE is replaced
-#/ at the very end; if anything fails it is left unchanged.
+#/ Pack the files that scripts/kheaders.list selects into FILE, a tar.xz.  FILE is
+#/ replaced atomically; on failure it is left unchanged.
 #/
 #/   -b DIR      build tree, which has include/config/auto.conf and Module.symvers
-#/   -s DIR      source tree; by default what the build tree's Makefile includes
+#/   -s DIR      source tree (default: the one that the build tree's Makefile includes)
 #/   -a ARCH     directory of the architecture below arch/; found by default
 #/   -c CONTENT  full (default): what "make M=" needs; headers: for tracing only
 #/   -f LIST     pack the files of LIST, the output of -l for the same options
@@ -25,7 +25,7 @@
 #/   STRIP_COMMENTS          the program built from scripts/strip_comments.c
 #/   AWK, TAR, XZ, HOSTSTRIP commands for awk, GNU tar, xz and strip
 #/   KHEADERS_EXTRA          more files to pack: names below the build tree or the
-#/                           source tree; whatever looks like a secret is refused
+#/                           source tree; names that look like secrets are refused
 #/   KBUILD_BUILD_TIMESTAMP  date of all members, in a form that "date -d" reads
 #/   SOURCE_DATE_EPOCH       the same in seconds since 1970
 #/
@@ -33,8 +33,7 @@
 
 set -eu
 
-# The one place that sets the environment: nothing that the caller exports for these
-# tools may change the archive or break a step.
+# Nothing that the caller exports for these tools may change the archive or break a step.
 unset CDPATH GREP_OPTIONS IFS MAWKBINMODE POSIXLY_CORRECT TAR_OPTIONS XZ_DEFAULTS XZ_OPT
 export LC_ALL=C
 umask 022
@@ -53,7 +52,7 @@ plain() {
 	esac
 }
 here=$(plain "$(dirname "$0")")
-# awk takes paths from the environment: it would look for escapes in "-v src=$src"
+# awk gets paths from the environment, because it interprets escapes in "-v src=$src"
 export src obj symvers here tmp
 
 usage() {
@@ -90,8 +89,8 @@ awk() {
 	tool "command ${AWK:-awk}" "$@"
 }
 
-# The Makefile of a build tree made with O=, and that of split header packages, does
-# nothing but include the source tree's.
+# In build trees created with O= and in split header packages, the Makefile only includes
+# the one of the source tree.
 find_source_tree() {
 	[ -z "$src" ] || return 0
 	src=$(sed -n 's,^include  *\([^$]*\)/Makefile *$,\1,p' "$obj/Makefile") || die sed "failed"
@@ -103,7 +102,7 @@ find_source_tree() {
 	esac
 }
 
-# The only arch/*/include/generated is that of the build; um has x86's as well.
+# A build has one arch/*/include/generated; um also has x86's.
 find_arch() {
 	[ -z "$arch" ] || return 0
 	set -- "$obj"/arch/*/include/generated
@@ -133,7 +132,7 @@ write_rules() {
 		die kheaders.list "cannot be read"
 }
 
-# find_files TREE DIR: list what is in TREE, which is DIR, and selected by a rule
+# find_files TREE DIR: list the files that the rules select in TREE, which is DIR
 find_files() {
 	tree=$1 dir=$2
 	start=$(cat "$tmp/start.$tree") || die cat "failed"
@@ -146,16 +145,16 @@ find_files() {
 		done
 		[ $# -gt 0 ] || exit 0
 		set -f
-		# -L: the archive has what links point to, never a link.  Dangling
-		# ones are links still, and packing fails on them.
+		# -L: pack the targets of links, never links.  Dangling links are
+		# listed as links, and packing fails on them.
 		# shellcheck disable=SC2086	# a list of words
 		find -L "$@" -ignore_readdir_race $tests \
 			-printf "$tree\t%p\t%s\t%T@\t.\n"
 	) >> "$tmp/found" || die "$dir" "find failed; nothing was written"
 }
 
-# Each link writes the symbol versions again, mostly the same ones: they are stale when
-# their content changes, whatever their time.
+# Each link rewrites Module.symvers, mostly with the same content, so compare that instead
+# of the mtime.
 list_symvers() {
 	[ -n "$symvers" ] || [ ! -e "$obj/Module.symvers" ] || symvers=$obj/Module.symvers
 	[ -n "$symvers" ] || return 0
@@ -175,8 +174,8 @@ list_own() {
 	} >> "$tmp/found" || die "$here" "find failed; nothing was written"
 }
 
-# Write the list of the files to pack to $1.  Where both trees have a file the build
-# tree's is packed.
+# Write the list of files to pack to $1.  If both trees have a file, choose the build
+# tree's.
 choose_files() {
 	: > "$tmp/found"
 	find_files src "$src"
@@ -187,8 +186,8 @@ choose_files() {
 	sort -t "$tab" -k 2,2 "$tmp/chosen" > "$1" || die sort "failed"
 }
 
-# All members have one time: that of the build if given, else 1980, as tar warns of
-# 1970 on extraction.
+# All members have the same mtime: the time of the build if given, else 1980, because tar
+# warns about 1970 on extraction.
 member_time() {
 	if [ -n "${KBUILD_BUILD_TIMESTAMP:-}" ]; then
 		date -u -d "$KBUILD_BUILD_TIMESTAMP" +@%s ||
@@ -203,8 +202,8 @@ is_set() {
 	grep -q -x -F "CONFIG_$1=y" "$obj/include/config/auto.conf"
 }
 
-# How to strip: KASAN puts columns of the source into data, and UBSAN if it reports.
-# Up to 5.15 gcc is asked to warn of a case that falls through without a comment.
+# KASAN, and UBSAN unless it traps, put source columns into data.  Up to 5.15 gcc is told
+# to warn about a case that falls through without a comment.
 strip_options() {
 	if [ -n "$keep" ]; then
 		echo -k
@@ -225,17 +224,17 @@ copy_files() {
 	step strip_comments "${STRIP_COMMENTS:-$here/strip_comments}" $options \
 		-d "$tmp/tree" < "$tmp/copy"
 	clean_config
-	# only rustc reads what is in it, 41 kB when packed
+	# only rustc reads its content, which would take 41 kB in the archive
 	rustc_cfg=$tmp/tree/include/generated/rustc_cfg
 	[ ! -e "$rustc_cfg" ] || : > "$rustc_cfg"
 	[ "$content" = headers ] || strip_programs
-	# each file must be named as free of keys: a grep that fails names none
+	# grep must list every file as free of keys, so that a failing grep is noticed
 	grep -r -L -I -e 'PRIVATE KEY-\{5\}' "$tmp/tree" > "$tmp/free" || true
 	[ "$(wc -l < "$tmp/free")" -eq "$(wc -l < "$list")" ] ||
 		die grep "a file to pack holds a private key, or grep failed"
 }
 
-# Without paths of the build machine, auto.conf sorted like .config
+# Remove paths of the build machine, and sort auto.conf like .config
 clean_config() {
 	for file in .config include/config/auto.conf include/generated/autoconf.h; do
 		file=$tmp/tree/$file
@@ -251,7 +250,7 @@ clean_config() {
 	done
 }
 
-# Print the machine that an ELF file is for, by the header's bytes 19 and 20.
+# Print an ELF file's machine, e_machine in bytes 19 and 20 of the header.
 machine() {
 	header=$(od -A n -N 20 -t x1 "$1") || die od "cannot read $1"
 	# shellcheck disable=SC2086	# a list of words
@@ -259,9 +258,9 @@ machine() {
 	[ "${1-}${2-}${3-}${4-}" != 7f454c46 ] || echo "${19}${20}"
 }
 
-# Strip the host programs that run here.  Three quarters of objtool is debug information,
-# which also names directories of the build machine, a tenth of resolve_btfids tables
-# for unwinding the stack, which no C program does.
+# Strip the host programs built for this machine.  Three quarters of objtool is debug
+# information, which also names directories of the build machine, and a tenth of
+# resolve_btfids is unwind tables, which C programs do not need.
 strip_programs() {
 	strip=${HOSTSTRIP:-strip}
 	if ! command -v "${strip%% *}" > /dev/null; then
@@ -289,10 +288,10 @@ write_members() {
 		die awk "failed"
 }
 
-# CRC32: the kernel's own xz reader knows no other.  There are two blocks, so xz has use
-# for two threads; the bytes do not depend on their number.  Less depth than the
-# preset's 512 takes a tenth less time for 256 bytes more of headers, but 1 kB more of
-# the full content.
+# CRC32 is the only check that the kernel's own xz decoder supports.  xz can use two
+# threads, as there are two blocks; the output does not depend on their number.  With a
+# depth below the preset's 512, headers take a tenth less time and 256 more bytes; the full
+# content would take 1 kB more.
 write_archive() {
 	time=$(member_time)
 	write_members

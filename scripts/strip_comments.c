@@ -2,28 +2,27 @@
 /*
  * Remove comments from C headers and makefiles.
  *
- * In headers nothing changes that a compiler sees: every
- * preprocessing token keeps its text, its physical line, and whether it is the
- * first on its line and follows a blank.  __LINE__, WARN() and compiler
- * messages therefore match the unstripped source but for columns, and so do object
- * files.  Columns match if asked for, as UBSAN puts them into data.
+ * Stripping a header does not change what a compiler sees: every preprocessing token
+ * keeps its text and its physical line, and remains first on its line or after a blank
+ * if it was.  __LINE__, WARN(), compiler messages and object files are therefore the same
+ * as with the unstripped source, except for columns.  With -c columns are preserved as
+ * well, because UBSAN puts them into data.
  *
- * A comment becomes the blank that it is to a compiler.  Line breaks inside it stay; they
- * are continued with a backslash where more of the same logical line follows,
- * since a comment joins the lines it spans.  Runs of blanks become one blank
- * (with columns as many as there were bytes) and blanks at a line's end go.
- * These stay as they are: comments that hold "SPDX" (with -f those, too, by which gcc knows
- * that a case runs into the next), literals, #error and #warning lines, and, from an
- * unmatched quote on, the rest of its line, which is how gcc and clang read it too
- * (assembly parts have such quotes).
+ * A comment becomes one blank, as in the compiler's translation phase 3.  Line breaks in
+ * the comment are preserved.  If the logical line continues after the comment, they are
+ * escaped with backslashes, since a comment joins the lines it spans.  Runs of blanks
+ * become one blank (with -c, as many as there were bytes); trailing blanks are removed.
+ * Copied unchanged: comments that contain "SPDX" (with -f, also those that tell gcc that a
+ * case falls through), literals, #error and #warning lines, and the rest of a line from an
+ * unmatched quote on, which gcc and clang read the same way (assembly has such quotes).
  *
- * A file is copied whole where that is not safe: one that ends in a checksum of
- * itself (include/linux/atomic/), mixed line ends, NUL bytes, raw strings, an
- * open comment, the opening mark of one split over two lines, blanks between a
- * backslash and the line's end, "%:" for "#", a byte order mark, __has_include.
+ * A file is copied whole if stripping it is not safe: if it ends in a checksum of itself
+ * (include/linux/atomic/) or contains mixed line ends, NUL bytes, raw strings, an
+ * unterminated comment, a comment mark split over two lines, blanks between a backslash
+ * and the end of the line, "%:" for "#", a byte order mark or __has_include.
  *
- * In makefiles only whole lines go that start with "#", outside of "define" and of
- * lines that continue others: there "#" may be text.  Their line ends stay.
+ * In makefiles, lines that start with "#" become empty, except in "define" and in
+ * continuation lines, where "#" may be text.
  */
 #define _GNU_SOURCE	/* asprintf(), memmem() */
 #include <errno.h>
@@ -44,17 +43,17 @@ static const char usage_text[] =
 	"\n"
 	"Remove comments from C headers and makefiles; tokens and line numbers stay.\n"
 	"\n"
-	"  -c          columns stay, too: blanks take the place of comments\n"
-	"  -d DIR      read lines 'FILE<tab>NAME' and write each FILE to DIR/NAME:\n"
-	"              stripped if NAME is that of a header or a makefile, else\n"
-	"              copied; x bits are kept\n"
+	"  -c          preserve columns: pad with blanks instead of comments\n"
+	"  -d DIR      read lines 'FILE<tab>NAME' and write each FILE to DIR/NAME,\n"
+	"              stripped if NAME is a header or a makefile, else copied;\n"
+	"              preserve x bits\n"
 	"  -f          keep comments that tell gcc that a case falls through\n"
 	"  -k          keep comments: copy everything as it is\n"
 	"  -h, --help  print this text\n"
 	"\n"
 	"Exit status: 0 done, 1 failed (the message names the file), 2 usage error.\n";
 
-/* What stays beside the tokens; none is set where all comments go. */
+/* What to preserve besides tokens; 0 to remove all comments. */
 enum mode {
 	COLUMNS = 1,
 	FALLTHROUGH = 2,
@@ -62,17 +61,17 @@ enum mode {
 };
 
 /*
- * @text: the input; @p, @end: what is left of it
- * @start: the output; @out: where the next byte goes
- * @mode: what stays
+ * @text: the input; @p, @end: the rest of it
+ * @start: the output; @out: its current end
+ * @mode: what to preserve
  * @crlf: lines end in CR LF
- * @token: a token stands on this logical line already
+ * @token: this logical line already has a token
  *
- * Held back until it is known what follows on the logical line:
- * @breaks: line breaks that do not end it
- * @spliced: one of them was continued with a backslash in the input
- * @blank, @adjacent: a blank stood before the last of them, right before it
- * @after: a blank stood after it, or there is no break
+ * Pending until the next token or the end of the logical line:
+ * @breaks: line breaks inside the logical line
+ * @spliced: the input had a backslash before one of them
+ * @blank, @adjacent: there was a blank before the last of them, directly before it
+ * @after: there was a blank after the last of them, or without any of them
  */
 struct strip {
 	const char *text, *p, *end;
@@ -96,7 +95,7 @@ static bool is_ident(char c)
 	       (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
-/* Does the text from @p to @end start with @word, in capitals or not? */
+/* Does the text from @p to @end start with @word, ignoring case? */
 static bool starts_with(const char *p, const char *end, const char *word)
 {
 	size_t n = strlen(word);
@@ -129,7 +128,7 @@ static void put(struct strip *s, const char *from, size_t len)
 	s->out += len;
 }
 
-/* Write @n of the line breaks that are held back. */
+/* Write @n of the pending line breaks. */
 static void put_breaks(struct strip *s, size_t n, bool continued)
 {
 	s->breaks -= n;
@@ -140,7 +139,7 @@ static void put_breaks(struct strip *s, size_t n, bool continued)
 	}
 }
 
-/* Bytes of its line before @p, in what starts at @text. */
+/* Number of bytes before @p on its line; @text is the start of the buffer. */
 static size_t column(const char *text, const char *p)
 {
 	const char *line = memrchr(text, '\n', p - text);
@@ -148,7 +147,7 @@ static size_t column(const char *text, const char *p)
 	return p - (line ? line + 1 : text);
 }
 
-/* Write the blank that stands before the token at @p. */
+/* Write the blank before the token at @p. */
 static void put_blank(struct strip *s)
 {
 	size_t n = s->mode & COLUMNS ? column(s->text, s->p) - column(s->start, s->out) : 1;
@@ -179,9 +178,9 @@ static void hold_nothing(struct strip *s)
 }
 
 /*
- * Write what was held back; more of the same logical line follows.  One blank is
- * enough.  Where it stands matters to clang: a token that follows a spliced line
- * with no blank on either side of the splice begins on the line above.
+ * Write what is pending before more of the same logical line.  One blank is enough, but
+ * its position matters to clang: a token after a splice with no blank on either side of
+ * the splice begins on the line above.
  */
 static void flush(struct strip *s)
 {
@@ -202,7 +201,7 @@ static void flush(struct strip *s)
 	hold_nothing(s);
 }
 
-/* Copy input up to @to as part of the token line. */
+/* Copy the input up to @to, which is or contains a token. */
 static void copy(struct strip *s, const char *to)
 {
 	flush(s);
@@ -220,7 +219,7 @@ static void end_line(struct strip *s)
 	hold_nothing(s);
 }
 
-/* End of the logical line at @p, its line end not included. */
+/* End of the logical line at @p, without its line end. */
 static const char *logical_end(const struct strip *s, const char *p)
 {
 	size_t splice;
@@ -232,7 +231,7 @@ static const char *logical_end(const struct strip *s, const char *p)
 	return p;
 }
 
-/* Past the line ends that a backslash takes away, from @p on. */
+/* Skip the backslash-newline pairs at @p. */
 static const char *skip_splices(const struct strip *s, const char *p)
 {
 	size_t splice;
@@ -242,7 +241,7 @@ static const char *skip_splices(const struct strip *s, const char *p)
 	return p;
 }
 
-/* The last byte of the escape at @p: lines are joined before there are escapes. */
+/* The last byte of the escape sequence at @p.  Lines are joined before escapes are read. */
 static const char *escape_last(const struct strip *s, const char *p)
 {
 	p = skip_splices(s, p + 1);
@@ -250,8 +249,8 @@ static const char *escape_last(const struct strip *s, const char *p)
 }
 
 /*
- * Past the literal at @p that @close ends; the end of the logical line if it is
- * not closed there.
+ * End of the literal at @p, which @close terminates, or the end of the logical line if it
+ * is unterminated.
  */
 static const char *literal_end(const struct strip *s, const char *p, char close)
 {
@@ -269,7 +268,7 @@ static const char *literal_end(const struct strip *s, const char *p, char close)
 	return p;
 }
 
-/* Is the string whose quote comes next a raw one: R"..., u8R"..., LR"... */
+/* Does the quote at s->p start a raw string: R"..., u8R"..., LR"... */
 static bool is_raw_string(const struct strip *s)
 {
 	const char *id = s->out;
@@ -282,13 +281,13 @@ static bool is_raw_string(const struct strip *s)
 	len = s->out - id;
 	if (!len || id[len - 1] != 'R')
 		return false;
-	/* a prefix that is split over lines may be any of these */
+	/* a prefix split over lines may be any of these */
 	return len == 1 || (id > s->start && id[-1] == '\n') ||
 	       (len == 2 && strchr("LuU", *id)) ||
 	       (len == 3 && !memcmp(id, "u8", 2));
 }
 
-/* Past the comment at @p ("/" and "*" or "/" stand there); NULL if it is open. */
+/* End of the comment that starts at @p; NULL if it is unterminated. */
 static const char *comment_end(const struct strip *s, const char *p)
 {
 	const char *next;
@@ -307,8 +306,8 @@ static const char *comment_end(const struct strip *s, const char *p)
 }
 
 /*
- * Does gcc read the comment from @p to @end as a case that runs into the next?  Some pass
- * that it would not.
+ * Does gcc take the comment from @p to @end as a fallthrough marker?  This accepts some
+ * comments that gcc does not.
  */
 static bool is_fallthrough(const char *p, const char *end)
 {
@@ -356,7 +355,7 @@ static bool strip_comment(struct strip *s)
 	return true;
 }
 
-/* Is "/" the first half of a comment mark whose second is on the next line? */
+/* Is the "/" at @p the first half of a comment mark split over two lines? */
 static bool splits_mark(const struct strip *s, const char *p)
 {
 	const char *next = skip_splices(s, p + 1);
@@ -364,13 +363,13 @@ static bool splits_mark(const struct strip *s, const char *p)
 	return next > p + 1 && next < s->end && (*next == '*' || *next == '/');
 }
 
-/* Past an #error line at @p, comments in it included; NULL to leave the file. */
+/* End of the #error line at @p, including its comments; NULL if it is not safe to strip. */
 static const char *raw_line_end(const struct strip *s, const char *p)
 {
 	size_t splice;
 
 	while (p && p < s->end && !eol_len(s, p)) {
-		/* what may be a raw string, or a mark that is split */
+		/* possibly a raw string or a split comment mark */
 		if ((*p == '"' && (p[-1] == 'R' || p[-1] == '\n')) ||
 		    (*p == '/' && splits_mark(s, p)))
 			return NULL;
@@ -388,7 +387,7 @@ static const char *raw_line_end(const struct strip *s, const char *p)
 	return p;
 }
 
-/* The "#" that starts a directive: some of them hold text that is no C. */
+/* Handle the "#" of a directive; some directives contain text that is not C. */
 static bool strip_directive(struct strip *s)
 {
 	const char *name = s->p + 1, *to;
@@ -398,7 +397,7 @@ static bool strip_directive(struct strip *s)
 		name++;
 	while (name + len < s->end && is_ident(name[len]))
 		len++;
-	/* what it is called is split, or behind a comment */
+	/* the directive's name is split, or follows a comment */
 	if (splice_len(s, name + len) || (!len && name < s->end && *name == '/'))
 		return false;
 
@@ -410,7 +409,7 @@ static bool strip_directive(struct strip *s)
 		copy(s, to);
 		return true;
 	}
-	/* __has_include(<a//b.h>) has names in it, too */
+	/* __has_include(<a//b.h>) also contains names */
 	to = logical_end(s, name);
 	if (len >= 2 && (!memcmp(name, "if", 2) || !memcmp(name, "el", 2)) &&
 	    memmem(name, to - name, "__has_include", 13))
@@ -420,7 +419,7 @@ static bool strip_directive(struct strip *s)
 	    (len != 6 || memcmp(name, "import", 6)))
 		return true;
 
-	/* "//" and "/ *" between the angle brackets are part of a name */
+	/* "//" and "/ *" in angle brackets are part of the name */
 	if (name > s->p)
 		hold_blank(s);
 	s->p = name;
@@ -434,7 +433,7 @@ static bool strip_directive(struct strip *s)
 	return true;
 }
 
-/* Take one step on at *s->p, a backslash. */
+/* Process the backslash at s->p. */
 static bool strip_backslash(struct strip *s)
 {
 	size_t splice = splice_len(s, s->p);
@@ -446,7 +445,7 @@ static bool strip_backslash(struct strip *s)
 		s->p += splice;
 		return true;
 	}
-	/* what follows may go, and the line's end be next to the backslash */
+	/* stripping what follows could put the backslash at the end of the line */
 	p = s->p + 1;
 	if (p < s->end && (is_blank(*p) || *p == '/' || splice_len(s, p)))
 		return false;
@@ -454,7 +453,7 @@ static bool strip_backslash(struct strip *s)
 	return true;
 }
 
-/* Past the characters from s->p on that mean nothing here, the first in any case. */
+/* Skip characters without a special meaning, and the one at s->p in any case. */
 static const char *plain_end(const struct strip *s)
 {
 	const char *p = s->p + 1;
@@ -464,7 +463,7 @@ static const char *plain_end(const struct strip *s)
 	return p;
 }
 
-/* Take one step on; false if the file is better left alone. */
+/* Process the input at s->p; false if the file is not safe to strip. */
 static bool strip_step(struct strip *s)
 {
 	const char *next = s->p + 1 < s->end ? s->p + 1 : "";
@@ -497,7 +496,7 @@ static bool strip_step(struct strip *s)
 	return true;
 }
 
-/* Does the file end in a line "// <hex digits>", as scripts/atomic/ writes it? */
+/* Does the file end in a line "// <hex digits>", as written by scripts/atomic/? */
 static bool has_checksum(const char *text, size_t len)
 {
 	size_t digits = 0;
@@ -510,7 +509,7 @@ static bool has_checksum(const char *text, size_t len)
 	return digits >= 32 && len >= 3 && !memcmp(text + len - 3, "// ", 3);
 }
 
-/* Are there blanks, and a backslash before them, at the line's end text[@i]? */
+/* Does the line that ends at text[@i] end in a backslash and blanks? */
 static bool ends_in_blank_splice(const char *text, size_t i)
 {
 	size_t end;
@@ -523,7 +522,7 @@ static bool ends_in_blank_splice(const char *text, size_t i)
 	return i && i < end && text[i - 1] == '\\';
 }
 
-/* Can the text be stripped at all?  Says whether its lines end in CR LF. */
+/* Can the text be stripped at all?  Sets *@crlf if its lines end in CR LF. */
 static bool is_strippable(const char *text, size_t len, bool *crlf)
 {
 	size_t i, lf = 0, cr = 0, both = 0;
@@ -544,14 +543,13 @@ static bool is_strippable(const char *text, size_t len, bool *crlf)
 }
 
 /*
- * strip_text - remove the comments of a header
+ * strip_text - remove the comments from a header
  * @text: the header
- * @len: its bytes
- * @out: room for 2 * @len + 2 bytes (each line break may take a backslash)
- * @mode: what stays
+ * @len: its length
+ * @out: buffer of 2 * @len + 2 bytes (each line break may need a backslash)
+ * @mode: what to preserve
  *
- * Returns how many bytes were written to @out, or 0 if @text is to be used
- * as it is.
+ * Returns the number of bytes written to @out, or 0 if @text must be used unchanged.
  */
 static size_t strip_text(const char *text, size_t len, char *out, enum mode mode)
 {
@@ -574,7 +572,7 @@ static size_t strip_text(const char *text, size_t len, char *out, enum mode mode
 	return s.out - out;
 }
 
-/* Does @word, and no longer one, stand at @p, in a line that ends at @end? */
+/* Is @word, as a whole word, at @p in a line that ends at @end? */
 static bool starts_word(const char *p, const char *end, const char *word)
 {
 	size_t n = strlen(word);
@@ -595,7 +593,7 @@ static bool has_word(const char *p, const char *end, const char *word)
 	return false;
 }
 
-/* Does the line at @p, which has @len bytes, go on in the next one? */
+/* Does the line of @len bytes at @p continue on the next one? */
 static bool continues(const char *p, size_t len)
 {
 	size_t n = 0;
@@ -608,12 +606,12 @@ static bool continues(const char *p, size_t len)
 }
 
 /*
- * strip_makefile - remove the comment lines of a makefile
+ * strip_makefile - remove the comment lines from a makefile
  * @text: the makefile
- * @len: its bytes
- * @out: room for @len bytes
+ * @len: its length
+ * @out: buffer of @len bytes
  *
- * Returns how many bytes were written to @out.
+ * Returns the number of bytes written to @out.
  */
 static size_t strip_makefile(const char *text, size_t len, char *out)
 {
@@ -628,7 +626,7 @@ static size_t strip_makefile(const char *text, size_t len, char *out)
 		if (!inside) {
 			comment = *p == '#' && !defines &&
 				  !memmem(p, n, "SPDX", 4) && p > text;
-			/* with "override" before it, say; rather once too often */
+			/* "override define", for example; false positives are safe */
 			defines += !comment && has_word(p, p + n, "define");
 			if (defines && starts_word(p, p + n, "endef"))
 				defines--;
@@ -644,7 +642,7 @@ static size_t strip_makefile(const char *text, size_t len, char *out)
 
 enum kind { OTHER, HEADER, MAKEFILE };
 
-/* What is the file at @path, by its name? */
+/* The kind of the file at @path, judged by its name. */
 static enum kind kind_of(const char *path)
 {
 	const char *name = strrchr(path, '/');
@@ -665,7 +663,7 @@ static int fail(const char *object, const char *what)
 	return -1;
 }
 
-/* Read all of @fd into a new buffer; NULL with a message on failure. */
+/* Read all of @fd into a new buffer; print a message and return NULL on failure. */
 static char *read_all(int fd, const char *name, size_t *len)
 {
 	size_t room = 1 << 16;
@@ -711,7 +709,7 @@ static int write_all(int fd, const char *name, const char *buf, size_t len)
 	return 0;
 }
 
-/* Write @text to @fd, stripped as a file of @kind is. */
+/* Write @text to @fd, stripped according to @kind. */
 static int write_text(int fd, const char *name, const char *text, size_t len,
 		      enum kind kind, enum mode mode)
 {
@@ -745,7 +743,7 @@ static int make_parents(char *path)
 	return 0;
 }
 
-/* Read @from whole; *@st is how it was before and after. */
+/* Read all of @from and its *@st; fail if it changes meanwhile. */
 static char *read_file(const char *from, size_t *len, struct stat *st)
 {
 	struct stat now;
@@ -775,7 +773,7 @@ out:
 	return text;
 }
 
-/* Create @path, which must be new. */
+/* Create @path, which must not exist. */
 static int create(char *path, mode_t mode)
 {
 	int flags = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC;
@@ -811,14 +809,14 @@ static int do_file(const char *from, char *to, enum mode mode)
 	return ret;
 }
 
-/* Write the file of one line "FILE<tab>NAME" to @dir. */
+/* Write the file that a line "FILE<tab>NAME" names to @dir. */
 static int do_line(char *line, const char *dir, enum mode mode)
 {
 	char *tab = strchr(line, '\t'), *to;
 	int ret;
 
 	if (!tab || !tab[1])
-		return fail(line, "not a line 'FILE<tab>NAME'");
+		return fail(line, "not a line of the form 'FILE<tab>NAME'");
 	*tab = '\0';
 	if (asprintf(&to, "%s/%s", dir, tab + 1) < 0)
 		return fail(line, "out of memory");
@@ -827,7 +825,7 @@ static int do_line(char *line, const char *dir, enum mode mode)
 	return ret;
 }
 
-/* Do the lines of @list, which has @len bytes, whose number modulo @of is @which. */
+/* Process the lines of @list, which has @len bytes, whose number modulo @of is @which. */
 static int do_share(char *list, size_t len, int which, int of, const char *dir,
 		    enum mode mode)
 {
@@ -837,7 +835,7 @@ static int do_share(char *list, size_t len, int which, int of, const char *dir,
 	for (n = 0; !ret && line < list + len; n++, line = eol + 1) {
 		eol = memchr(line, '\n', list + len - line);
 		if (!eol)
-			return fail("list", "its last line does not end");
+			return fail("list", "no newline at the end");
 		*eol = '\0';
 		if (n % of == which)
 			ret = do_line(line, dir, mode);
@@ -846,8 +844,8 @@ static int do_share(char *list, size_t len, int which, int of, const char *dir,
 }
 
 /*
- * Write the files that standard input names to @dir, with as many processes as
- * there are processors: most of the time goes into making files.
+ * Write the files listed on standard input to @dir.  Run one process per CPU, as most of
+ * the time is spent creating files.
  */
 static int do_list(const char *dir, enum mode mode)
 {

@@ -86,7 +86,7 @@ name_is_taken() {
 	log_since > "$tmp/log"
 	# newer kernels return a module's -EEXIST as -EBUSY
 	grep -e 'File exists' -e 'resource busy' "$tmp/err" && grep -qx squatter "$tmp/owner" &&
-		grep "kheaders: $KHEADERS_FILE: exists already" "$tmp/log" &&
+		grep "kheaders: $KHEADERS_FILE: already exists" "$tmp/log" &&
 		[ "$(wc -l < "$tmp/log")" -eq 1 ] && return
 	sed 's/^/# /' "$tmp/log"
 	return 1

@@ -257,7 +257,7 @@ check_btf() {
 	check "no pahole" 'rm "$bin/pahole" && no_btf "pahole is not installed"'
 	check "pahole by another name" 'compiler my-pahole v1.31 && has_btf PAHOLE=my-pahole'
 	compiler pahole v1.24
-	check "too old a pahole" 'no_btf "pahole 1.24 is too old, 1.26 would do"'
+	check "too old a pahole" 'no_btf "pahole 1.24 is too old; 1.26 or newer is required"'
 	check "unless its version makes the flags" 'rm "$tree/scripts/Makefile.btf" && has_btf'
 	program=$resolve_btfids
 	check "resolve_btfids does not run" 'header 18 267 &&
@@ -272,7 +272,7 @@ check_btf() {
 	check "for another build of it, though the link is there" 'no_btf "another build of"'
 	running_tree
 	echo 1.2.3 > "$tree/include/config/kernel.release"
-	check "for another kernel" 'no_btf "$(uname -r) runs here, the tree is of 1.2.3"'
+	check "for another kernel" 'no_btf "$(uname -r) is running, but the tree belongs to 1.2.3"'
 	check "and where vmlinux is a file" ': > "$tree/vmlinux" && takes "gcc ld ar" &&
 		grep -q -x "btf: y" "$tmp/out"'
 	running_tree
@@ -308,14 +308,14 @@ check_rust() {
 	check "no rustc" 'rust_prints "rustc: not found; this kernel was built by rustc 1.97.1 (8bab"'
 	rustc "rustc 1.63.0"
 	check "another rustc" \
-		'rust_prints "another rustc than built this kernel, rustc 1.97.1 (8bab26f4f)"'
+		'rust_prints "not the rustc that built this kernel, rustc 1.97.1 (8bab26f4f)"'
 	rustc "rustc 1.97.1 (8bab26f4f)"
 	check "no rust-src" 'rust_prints "apt install rust-src"'
 	put "$tmp/sysroot/lib/rustlib/src/rust/library/core/src/lib.rs" "//"
-	check "no sources" 'rust_prints "name the source of this kernel with KSRC=DIR"'
+	check "no sources" 'rust_prints "pass this kernel's source tree with KSRC=DIR"'
 	put "$tmp/source/rust/kernel/lib.rs" "//"
 	echo "VERSION = 7" > "$tmp/source/Makefile"
-	check "sources of another kernel" 'rust_prints "Linux 7., but the tree is of " \
+	check "sources of another kernel" 'rust_prints "Linux 7., but the tree belongs to " \
 		KSRC="$tmp/source"'
 	: > "$tmp/module/x.rs"
 	check "a module in Rust before that" 'prints "run \"make -C $tree rust\" once"'

@@ -306,7 +306,7 @@ bad_lists() {
 	fails_with "gone: No such file" list 'gone\tc.h\n' &&
 		fails_with "dir: not a regular file" list 'dir\tc.h\n' &&
 		fails_with "no tab: not a line" list 'no tab\n' && fails_with "a	: not a line" list 'a\t\n' &&
-		fails_with "list: its last line does not end" list 'a\ta.h' &&
+		fails_with "list: no newline at the end" list 'a\ta.h' &&
 		fails_with "c.h: File exists" list 'a\tc.h\na\tx\na\tc.h\n'
 }
 

@@ -87,17 +87,19 @@ fits_the_tree() {
 			"$files"/* "$tmp/tree/scripts"/*kheaders*
 }
 
-# M: and F: as a maintainer would want them, and every new file is looked after.
+# MAINTAINERS names the maintainer and covers every new file, in sorted F: lines.
 maintained() {
 	sed -n '/^KERNEL HEADERS ARCHIVE/,/^$/p' "$tmp/tree/MAINTAINERS" > "$tmp/entry"
 	grep -q -x "M:	$(git -C "$top" config user.name) <$(
 		git -C "$top" config user.email)>" "$tmp/entry" || return 1
 	sed -n 's/^F:	//p' "$tmp/entry" > "$tmp/maintained"
-	sort -c "$tmp/maintained" || return 1
+	sort -c "$tmp/maintained" && grep -q -x -F 'scripts/kheaders*' "$tmp/maintained" || return 1
 	git -C "$tmp/tree" diff --name-only --diff-filter=A base HEAD > "$tmp/new"
 	while read -r file; do
 		grep -q -x -F -e "$file" -e "${file%"${file##*/}"}" "$tmp/maintained" && continue
-		case $file in tools/testing/selftests/kheaders/*) continue ;; esac
+		case $file in
+		scripts/kheaders*|tools/testing/selftests/kheaders/*) continue ;;
+		esac
 		ktap_print_msg "$file: not in MAINTAINERS"
 		return 1
 	done < "$tmp/new"
@@ -139,7 +141,7 @@ no_kernel() {
 
 # The message tells how to take the series out again, and that works.
 patched() {
-	by_patch && refused "has a kheaders series already; take it out first" || return 1
+	by_patch && refused "already has a kheaders series; remove it first" || return 1
 	for file in $(printf '%s\n' "$tmp"/series/*.patch | sort -r); do
 		quiet patch -R -p1 -F0 -d "$tmp/tree" < "$file" || return 1
 	done
@@ -152,12 +154,12 @@ patched() {
 # An older series, whose files had other names.
 half_patched() {
 	change init/Kconfig '/^config IKHEADERS/i config KHEADERS_SYSFS\n\tbool\n' &&
-		refused "init/Kconfig: this tree has a kheaders series already"
+		refused "init/Kconfig: this tree already has a kheaders series"
 }
 
 dirty() {
 	make_git_tree && echo "# x" >> "$tmp/tree/init/Kconfig" &&
-		refused "has changes that are not committed"
+		refused "has uncommitted changes"
 }
 
 # A hook whose place does not exist, exists twice, or is where it has no effect.
@@ -169,7 +171,7 @@ no_place() {
 
 two_places() {
 	change kernel/Makefile '/(CONFIG_IKHEADERS)/{p;p}' &&
-		refused 'kernel/Makefile: hook "directory" has two places, behind lines'
+		refused 'kernel/Makefile: hook "directory" has two places, after lines'
 }
 
 wrong_place() {
@@ -213,7 +215,7 @@ unasked() {
 }
 
 full_directory() {
-	fails_with "holds patches already" \
+	fails_with "already contains patches" \
 		make -s -C "$top" series KSRC="$kernel/source" OUT="$tmp/series"
 }
 
