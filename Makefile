@@ -60,7 +60,8 @@ module: kdir
 	@rm -rf $(out)/kdir
 	@case "$$(realpath "$(KDIR)")" in \
 	*[[:space:]]*) \
-		echo "make: $(KDIR): Kbuild does not support spaces in paths; building in a tree extracted from its archive" >&2; \
+		echo "make: $(KDIR): Kbuild does not support spaces in paths;" \
+			"building in a tree extracted from its archive" >&2; \
 		$(MAKE) pack OUT=$(out)/kdir.tar.xz CONTENT=full && mkdir $(out)/kdir && \
 		tar -xf $(out)/kdir.tar.xz -C $(out)/kdir ;; \
 	*)	ln -s "$$(realpath "$(KDIR)")" $(out)/kdir ;; \
@@ -71,7 +72,9 @@ module: kdir
 .PHONY: kdir
 kdir:
 	@test -e "$(KDIR)/include/config/auto.conf" || { \
-		echo "make: $(KDIR): not a kernel build tree; install the headers of that kernel (on Debian: apt install linux-headers-$(shell uname -r)) or give another with KDIR=DIR" >&2; \
+		echo "make: $(KDIR): not a kernel build tree; install the headers of that kernel" \
+			"(on Debian: apt install linux-headers-$(shell uname -r))" \
+			"or give another with KDIR=DIR" >&2; \
 		exit 1; }
 
 .PHONY: pack

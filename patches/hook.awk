@@ -190,8 +190,9 @@ function find_scope(file, g)
 		return
 	for (first_line = g; raw[file, first_line] !~ /^[a-zA-Z_]+ ?\(\)/; first_line--)
 		;
-	for (last_line = g; last_line < length_of[file] && raw[file, last_line] !~ /^}/; last_line++)
-		;
+	last_line = g
+	while (last_line < length_of[file] && raw[file, last_line] !~ /^}/)
+		last_line++
 }
 
 function fits(h, file, g, i, k, v, ok)

@@ -253,7 +253,7 @@ check_pahole() {
 	[ "$need" -le 126 ] || need=126
 	version=${version#v}
 	[ "$(((${version%%.*}) * 100 + ${version#*.}))" -ge "$need" ] ||
-		why="pahole $version is too old; $((need / 100)).$((need % 100)) or newer is required"
+		why="pahole $version is too old; $((need / 100)).$((need % 100)) or newer is needed"
 }
 
 # If modules cannot get BTF, set why to the reason, else clear it.

@@ -131,8 +131,8 @@ static int write_flags(int tree, const char *path, const char *arch, bool includ
 		}
 		fputs("\"\n", f);
 	}
-	fprintf(f, "-D__KERNEL__ -D__BPF_TRACING__ -D__TARGET_ARCH_%s -DKBUILD_MODNAME=\\\"bpf\\\"\n",
-		arch);
+	fprintf(f, "-D__KERNEL__ -D__BPF_TRACING__ -D__TARGET_ARCH_%s "
+		"-DKBUILD_MODNAME=\\\"bpf\\\"\n", arch);
 	fputs(options, f);
 	if (include)
 		fprintf(f, "-include \"%s/" HEADER "\"\n", path);

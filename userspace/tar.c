@@ -196,7 +196,8 @@ static int next_block(struct members *a)
 	}
 	if (right)
 		return 0;
-	return fail(a->name, "refused: member \"%.200s\" has another size than its header", a->path);
+	return fail(a->name, "refused: member \"%.200s\" has another size than its header",
+		    a->path);
 }
 
 static int fill_member(struct members *a, struct archive_entry *e, struct member *m)

@@ -26,8 +26,10 @@ figures() {
 			"$(count "$client" right stayed) of them undisturbed," \
 			"$(count "$client" lost) lost their file, $(count "$client" wrong) wrong"
 	done
-	sed -n 's/^memory	\([a-z]*\)	\([0-9]*\)	\([0-9]*\)	\([0-9]*\)	\([0-9]*\)$/minute \2, \1: \3 kB available, \4 slab, \5 of it not reclaimable/p' \
-		"$tmp/guest.log" | show
+	awk -F '\t' '$1 == "memory" {
+		printf "minute %s, %s: %s kB available, %s slab, %s of it not reclaimable\n",
+			$3, $2, $4, $5, $6
+	}' "$tmp/guest.log" | show
 }
 
 none_wrong() {

@@ -21,8 +21,9 @@ report() {
 		bpftrace*) package=bpftrace ;;
 		*) package=python3-bpfcc ;;
 		esac
-		record "${name%%, by*}" "$package $(version "$package")" \
-			"$(case $name in *"own way") echo "modprobe, tar, rmmod" ;; *) echo "build link" ;; esac)" \
+		route="build link"
+		[ "${name%own way}" = "$name" ] || route="modprobe, tar, rmmod"
+		record "${name%%, by*}" "$package $(version "$package")" "$route" \
 			"served, $seconds seconds in emulation"
 	done < "$tmp/clients"
 }

@@ -106,7 +106,8 @@ func main() {
 		log.Fatalf("version.h: not the version code %s", os.Args[3])
 	}
 	for _, name := range []string{"include/linux/types.h", "include/linux/kconfig.h"} {
-		if info, err := os.Lstat(filepath.Join(directory, name)); err != nil || !info.Mode().IsRegular() {
+		info, err := os.Lstat(filepath.Join(directory, name))
+		if err != nil || !info.Mode().IsRegular() {
 			log.Fatalf("%s: not a regular file", name)
 		}
 	}

@@ -312,7 +312,7 @@ check_rust() {
 	rustc "rustc 1.97.1 (8bab26f4f)"
 	check "no rust-src" 'rust_prints "apt install rust-src"'
 	put "$tmp/sysroot/lib/rustlib/src/rust/library/core/src/lib.rs" "//"
-	check "no sources" 'rust_prints "pass this kernel's source tree with KSRC=DIR"'
+	check "no sources" 'rust_prints "source tree with KSRC=DIR"'
 	put "$tmp/source/rust/kernel/lib.rs" "//"
 	echo "VERSION = 7" > "$tmp/source/Makefile"
 	check "sources of another kernel" 'rust_prints "Linux 7., but the tree belongs to " \

@@ -139,9 +139,10 @@ no_paths() {
 database() {
 	rm -rf "$tmp/here" && mv "$1" "$tmp/here" && mkdir -p "$tmp/m" &&
 		echo 'obj-m := x.o' > "$tmp/m/Makefile" && : > "$tmp/m/x.c"
+	here="-C $tmp/here srctree=. objtree=."
 	for flags in "-C $tmp/here M=$tmp/m modules" \
-		     "-C $tmp/here -f scripts/Makefile.build obj=$tmp/m src=$tmp/m srctree=. objtree=. need-builtin=1 need-modorder=1" \
-		     "-C $tmp/here -f scripts/Makefile.modpost srctree=. objtree=."; do
+		     "$here -f scripts/Makefile.modpost" \
+		     "$here -f scripts/Makefile.build obj=$tmp/m src=$tmp/m need-builtin=1 need-modorder=1"; do
 		# shellcheck disable=SC2086	# a list of words
 		make -p -n $flags 2>&1
 	done | grep -v -e '^# .*[0-9]:[0-9]' -e '^#  Last modified' -e '^# [a-z ]*: *[0-9]' \

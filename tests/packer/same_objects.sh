@@ -35,7 +35,10 @@ take() {
 		cat
 	else
 		awk -v n="$1" '{ line[NR] = $0 }
-			END { for (i = 0; i < n && i < NR; i++) print line[int(i * (NR > n ? NR / n : 1)) + 1] }'
+			END {
+				for (i = 0; i < n && i < NR; i++)
+					print line[int(i * (NR > n ? NR / n : 1)) + 1]
+			}'
 	fi
 }
 

@@ -57,9 +57,12 @@ alter_build_id() {
 			import struct, sys
 			name = sys.argv[1]
 			image = bytearray(open(name, "rb").read())
-			at, size, count = struct.unpack_from("<Q", image, 32) + struct.unpack_from("<HH", image, 54)
-			segments = [struct.unpack_from("<IIQQQQ", image, at + i * size) for i in range(count)]
-			start, end = next((s[2], s[2] + s[5]) for s in segments if s[0] == 4)  # PT_NOTE
+			at, = struct.unpack_from("<Q", image, 32)
+			size, count = struct.unpack_from("<HH", image, 54)
+			segments = [struct.unpack_from("<IIQQQQ", image, at + i * size)
+			            for i in range(count)]
+			notes = next(s for s in segments if s[0] == 4)
+			start, end = notes[2], notes[2] + notes[5]
 			note = bytes.fromhex("04000000 14000000 03000000") + b"GNU\0"
 			image[image.index(note, start, end) + len(note)] ^= 0xff
 			open(name, "wb").write(image)

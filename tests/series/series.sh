@@ -192,13 +192,18 @@ incomplete() {
 		refused "Makefile.modfinal: not found; is this the complete source?"
 }
 
+# full_bytes: the size of 6.1's archive, as measured last
+full_bytes() {
+	awk -F '\t' '$1 == "6.1" && $2 == "full" { print $3 }' "$top/bench/results.tsv"
+}
+
 # The cover letter has figures, and the commit that the series applies to.
 covered() {
 	make_git_tree && quiet make -s -C "$top" series KSRC="$tmp/tree" OUT="$tmp/out" COVER=y &&
 		grep -q '^Subject: \[PATCH 0/6\] kheaders: ' "$tmp"/out/0000-cover-letter.patch &&
 		grep -q -x "base-commit: $(in_git rev-parse HEAD)" "$tmp"/out/0000-*.patch &&
-		grep -q " $(awk -F '\t' '$1 == "6.1" && $2 == "full" { print $3 }' "$top/bench/results.tsv") bytes" \
-			"$tmp"/out/0000-*.patch && ! grep '@' "$tmp"/out/0000-*.patch | grep -v '<.*@.*>$'
+		grep -q " $(full_bytes) bytes" "$tmp"/out/0000-*.patch &&
+		! grep '@' "$tmp"/out/0000-*.patch | grep -v '<.*@.*>$'
 	rc=$?
 	rm -rf "$tmp/out"
 	return "$rc"
