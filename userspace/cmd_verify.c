@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * kheaders verify: is a tree what its archive holds, byte for byte, and no more, with the
- * owner, the modes and the marker that extract gives it?
+ * kheaders verify: is a tree what its archive holds, byte for byte, with the owner, the
+ * modes and the marker that extract gives it, and no more than its makefile adds?
  */
 #define _GNU_SOURCE	/* tdestroy(), asprintf() */
 #include <errno.h>
@@ -136,7 +136,8 @@ static const char *compare_member(const struct check *c, struct members *a,
 		what = compare_mode(c, fd, S_IFDIR, mode);
 	} else {
 		what = compare_mode(c, fd, S_IFREG, file_mode(m->mode));
-		if (!what)
+		/* packed empty, and filled by "make rust" */
+		if (!what && (m->size || strcmp(m->name, RUSTC_CFG)))
 			what = compare_data(a, fd);
 	}
 	close(fd);
@@ -171,45 +172,75 @@ static int compare_part(struct check *c, unsigned int part)
 	return ret;
 }
 
-/* Files that extract --pch makes. */
-static int check_pch(int dir, const char *name, void *arg)
+static bool leads_to(int dir, const char *name, const char *target)
 {
-	struct check *c = arg;
-	const char *what = "not made by kheaders";
-	int fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+	char buf[PATH_MAX];
+	ssize_t n = readlinkat(dir, name, buf, sizeof(buf));
 
-	if (!strcmp(name, "kernel.h") || !strcmp(name, "kernel.h.pch") ||
-	    !strcmp(name, "flags") || !strcmp(name, "flags.new"))
-		what = fd < 0 ? strerror(errno) : compare_mode(c, fd, S_IFREG, 0644);
-	if (what)
-		wrong(c, name, what);
-	if (fd >= 0)
-		close(fd);
-	return 0;
+	return n == (ssize_t)strlen(target) && !memcmp(buf, target, n);
 }
 
-/* Look at @name, which neither the archive has nor extract always makes. */
+/* What extract --pch, and "make" and "make rust" in the tree, may add to it. */
+static bool is_added(int dir, const char *name, const char *path, mode_t mode)
+{
+	static const char *const files[] = {
+		PCH_DIRECTORY "/kernel.h", PCH_DIRECTORY "/kernel.h.pch",
+		PCH_DIRECTORY "/flags", PCH_DIRECTORY "/flags.new", RUST_TARGET, RUSTC_CFG,
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+		if (!strcmp(path, files[i]))
+			return S_ISREG(mode);
+	}
+	if (!strcmp(path, BTF_LINK))
+		return leads_to(dir, name, BTF_FILE);
+	if (!strcmp(path, PCH_DIRECTORY) || !strcmp(path, RUST_DIRECTORY))
+		return S_ISDIR(mode);
+	return !strncmp(path, RUST_DIRECTORY "/", strlen(RUST_DIRECTORY "/")) &&
+	       (S_ISREG(mode) || S_ISDIR(mode));
+}
+
+/* @name in @dir, called @path, if the archive does not have it. */
+static const char *compare_other(const struct check *c, int dir, const char *name,
+				 const char *path)
+{
+	struct stat st;
+
+	if (!strcmp(path, MARKER) || tfind(path, &c->names, compare_names))
+		return NULL;
+	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW))
+		return strerror(errno);
+	if (!is_added(dir, name, path, st.st_mode))
+		return "not in the archive";
+	if (st.st_uid != c->owner)
+		return "belongs to another user";
+	/* the other bits depend on the umask of make, and on rustc */
+	if (!S_ISLNK(st.st_mode) && st.st_mode & 07022)
+		return "others can change it, or it has setuid, setgid or sticky bits";
+	return NULL;
+}
+
+/* Look at @name and all below it. */
 static int find_other(int dir, const char *name, void *arg)
 {
 	struct check *c = arg;
-	const char *prefix = c->prefix;
-	int sub = open_directory(dir, name);
+	const char *prefix = c->prefix, *what;
+	int sub = open_directory(dir, name), error = errno;
 	char *path;
 
 	if (asprintf(&path, "%s%s%s", prefix, *prefix ? "/" : "", name) < 0)
 		return fail(name, "out of memory");
-	if (!strcmp(path, MARKER)) {
-		;
-	} else if (!strcmp(path, PCH_DIRECTORY) && sub >= 0) {
-		list_directory(sub, check_pch, c);
-	} else {
-		if (!tfind(path, &c->names, compare_names))
-			wrong(c, path, "not in the archive");
-		c->prefix = path;
-		if (sub >= 0)
-			list_directory(sub, find_other, c);
-		c->prefix = prefix;
-	}
+	what = compare_other(c, dir, name, path);
+	if (!what && sub < 0 && error != ENOTDIR && error != ELOOP)
+		what = strerror(error);
+	if (what)
+		wrong(c, path, what);
+	c->prefix = path;
+	/* what cannot be listed may have anything in it */
+	if (sub >= 0 && list_directory(sub, find_other, c) < 0)
+		wrong(c, path, strerror(errno));
+	c->prefix = prefix;
 	if (sub >= 0)
 		close(sub);
 	free(path);
@@ -287,7 +318,8 @@ static int verify(const struct source *s, const char *path, const struct identit
 		ret = compare_part(&c, part);
 	if (!ret) {
 		check_marker(&c, kernel);
-		list_directory(c.tree, find_other, &c);
+		if (list_directory(c.tree, find_other, &c) < 0)
+			wrong(&c, "", strerror(errno));
 	}
 	close(c.tree);
 	tdestroy(c.names, free);

@@ -26,6 +26,12 @@
 #define RUN_DIRECTORY "/run/kheaders"	/* extract --tmpfs */
 #define MARKER ".kheaders"		/* in a tree that is complete */
 #define PCH_DIRECTORY "bpf"		/* in a tree, made by extract --pch */
+#define BTF_FILE "/sys/kernel/btf/vmlinux"
+#define BTF_LINK "vmlinux"		/* in a tree, to BTF_FILE: modules get BTF from it */
+/* "make rust" in a tree makes them, scripts/kheaders_rust.sh */
+#define RUST_DIRECTORY "rust"
+#define RUST_TARGET "scripts/target.json"
+#define RUSTC_CFG "include/generated/rustc_cfg"
 #define UTSRELEASE "include/generated/utsrelease.h"
 
 enum exit_status { EXIT_GOOD = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_NOTHING = 3 };

@@ -60,8 +60,69 @@ marker() {
 # What extract --pch makes, and only that.
 precompiled() {
 	finds "bpf: not in the archive" 'echo > bpf' &&
-		finds "evil: not made by kheaders" 'mkdir bpf; echo > bpf/evil' &&
-		finds "flags: has another mode" 'mkdir bpf; echo > bpf/flags; chmod 666 bpf/flags'
+		finds "bpf/evil: not in the archive" 'mkdir bpf; echo > bpf/evil' &&
+		finds "bpf/flags: not in the archive" 'mkdir -p bpf/flags' &&
+		finds "bpf: others can change it" 'mkdir bpf; chmod 777 bpf' &&
+		finds "bpf/flags: others can change it" 'mkdir bpf; echo > bpf/flags; chmod 666 bpf/flags'
+}
+
+# accepts COMMAND: what COMMAND adds to the tree
+accepts() {
+	machine && offer "$tmp/rust" && run 0 extract &&
+		( cd "$cache_tree" && eval "$1" ) && run 0 verify && return
+	ktap_print_msg "after: $1"
+	return 1
+}
+
+# The tree's makefile makes it for BTF in modules.
+btf_link() {
+	accepts 'ln -s /sys/kernel/btf/vmlinux vmlinux' &&
+		finds "vmlinux: not in the archive" 'ln -s /sys/kernel/btf/vmlinux2 vmlinux' &&
+		finds "vmlinux: not in the archive" 'ln -s /sys/kernel/btf vmlinux' &&
+		finds "vmlinux: not in the archive" 'echo > vmlinux' &&
+		finds "vmlinux: not in the archive" 'mkdir vmlinux' &&
+		finds "scripts/vmlinux: not in the archive" 'ln -s /sys/kernel/btf/vmlinux scripts/vmlinux' &&
+		finds "vmlinux: belongs to another user" \
+			'ln -s /sys/kernel/btf/vmlinux vmlinux; chown -h 1234 vmlinux'
+}
+
+# As scripts/kheaders_rust.sh does, for an archive with an empty rustc_cfg.
+rust='mkdir -p rust/kernel; echo > rust/kernel/lib.rs; echo > rust/libmacros.so
+	chmod 755 rust/libmacros.so; echo > scripts/target.json
+	echo "--cfg=CONFIG_X" > include/generated/rustc_cfg'
+
+# finds_rust TEXT COMMAND: after make rust, and COMMAND
+finds_rust() {
+	accepts "$rust" && ( cd "$cache_tree" && eval "$2" ) && run 1 verify && prints "$1" && return
+	ktap_print_msg "after make rust, and: $2"
+	return 1
+}
+
+rust_files() {
+	accepts "$rust" && finds_rust "lib.rs: others can change it" 'chmod 664 rust/kernel/lib.rs' &&
+		finds_rust "kernel: others can change it" 'chmod 757 rust/kernel' &&
+		finds_rust "libmacros.so: others can change it" 'chmod 4755 rust/libmacros.so' &&
+		finds_rust "lib.rs: belongs to another user" 'chown 1234 rust/kernel/lib.rs' &&
+		finds_rust "rust: belongs to another user" 'chown 1234 rust' &&
+		finds_rust "rust: others can change it" 'chmod 777 rust' &&
+		finds_rust "rust/kernel/lib.rs: not in the archive" 'ln -sf /etc/passwd rust/kernel/lib.rs' &&
+		finds_rust "rust: not in the archive" 'mv rust ../rust; ln -s ../rust rust' &&
+		finds_rust "scripts/target.json: others can change it" 'chmod 666 scripts/target.json' &&
+		finds_rust "scripts/target.json: not in the archive" 'ln -sf /etc/passwd scripts/target.json' &&
+		finds_rust "rustc_cfg: has another mode" 'chmod 666 include/generated/rustc_cfg' &&
+		finds "include/generated/rustc_cfg: not in the archive" 'mkdir include/generated/rustc_cfg' &&
+		finds "rustc_cfg.new: not in the archive" ': > include/generated/rustc_cfg.new' &&
+		finds ".rust: not in the archive" 'mkdir .rust'
+}
+
+# A directory that cannot be listed may have anything in it.
+unlisted() {
+	machine && offer "$tmp/a" && run 0 extract || return 1
+	for n in 1 2 3 4 5 6 7 8 9 10 11 12; do
+		strace -o "$tmp/trace" -e trace=getdents64 -e "inject=getdents64:error=EIO:when=$n" \
+			"$program" verify > "$tmp/output" 2>&1 && return 1
+		prints "Input/output error" || return 1
+	done
 }
 
 absent() {
@@ -79,13 +140,17 @@ need_program
 chmod 755 "$tmp"
 archive "$tmp/a" "$running"
 archive "$tmp/b" "$running" "echo > b"
-ktap_set_plan 8
+archive "$tmp/rust" "$running" ": > include/generated/rustc_cfg"
+ktap_set_plan 11
 ktap_test_result "a tree as it was made" matches
 ktap_test_result "other contents" contents
 ktap_test_result "other modes" modes
 ktap_test_result "other owners" owners
 ktap_test_result "another marker" marker
 ktap_test_result "other files in bpf" precompiled
+ktap_test_result "the link for BTF in modules" btf_link
+ktap_test_result "what make rust adds" rust_files
+ktap_test_result "a directory that cannot be listed" unlisted
 ktap_test_result "nothing to compare" absent
 ktap_test_result "a tree in memory" in_memory
 ktap_finished
