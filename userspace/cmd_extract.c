@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
@@ -14,6 +15,7 @@
 
 #define TREE_IN_STAGING "tree"
 #define IMAGE_IN_STAGING "image"
+#define AUTO_CONF "include/config/auto.conf"
 /* f_type of statfs(2), as in <linux/magic.h>, which musl's compiler does not find */
 #define TMPFS 0x01021994U
 #define RAMFS 0x858458f6U
@@ -46,10 +48,45 @@ static int identify(const struct extraction *x, int tree, struct identity *id)
 	return 0;
 }
 
+/* Do modules of the tree's kernel get BTF?  -1 with errno set. */
+static int has_module_btf(int tree)
+{
+	int fd = open_below(tree, AUTO_CONF, O_RDONLY), ret = 0, error;
+	FILE *config = fd < 0 ? NULL : fdopen(fd, "r");
+	char *line = NULL;
+	size_t room = 0;
+
+	if (!config)
+		return errno == ENOENT || errno == ENOTDIR ? 0 : -1;
+	while (!ret && getline(&line, &room, config) >= 0)
+		ret = !strcmp(line, "CONFIG_DEBUG_INFO_BTF_MODULES=y\n");
+	error = errno;
+	if (ferror(config))
+		ret = -1;
+	free(line);
+	fclose(config);
+	errno = error;
+	return ret;
+}
+
+/*
+ * Modules get BTF from the tree's vmlinux, and the kernel's own has the same.  The tree's
+ * makefile makes that link as well, but not everybody who builds may write to the tree.
+ */
+static int link_btf(int tree)
+{
+	int ret = has_module_btf(tree);
+
+	if (ret > 0 && (!symlinkat(BTF_FILE, tree, BTF_LINK) || errno == EEXIST))
+		ret = 0;
+	return ret ? fail_errno(BTF_LINK, NULL) : 0;
+}
+
 /* Unpack the archive into the empty directory @tree, and complete it. */
 static int fill_tree(const struct extraction *x, int tree, struct identity *id)
 {
-	if (unpack(&x->source, tree) || identify(x, tree, id) || marker_write(tree, id))
+	if (unpack(&x->source, tree) || link_btf(tree) || identify(x, tree, id) ||
+	    marker_write(tree, id))
 		return -1;
 	/* whoever may not read the archive may not read the tree */
 	if (fchmod(tree, source_is_public(&x->source) ? 0755 : 0700) || syncfs(tree))

@@ -43,6 +43,23 @@ from_stdin() {
 		prints "standard input: " && [ ! -e /run/v ]
 }
 
+# Where the kernel's configuration gives modules BTF, the kernel's own is what they get it from.
+btf_link() {
+	with_config='mkdir -p include/config; echo "CONFIG_DEBUG_INFO_BTF_MODULES=y" > include/config/auto.conf'
+	archive "$tmp/btf" "$running" "$with_config; echo CONFIG_LAST=y >> include/config/auto.conf"
+	machine && offer "$tmp/btf" && run 0 extract &&
+		[ "$(readlink "$cache_tree/vmlinux")" = /sys/kernel/btf/vmlinux ] && run 0 verify || return 1
+	archive "$tmp/btf" "$running" "$with_config; echo own > vmlinux"
+	offer "$tmp/btf" && run 0 extract --force && [ "$(cat "$cache_tree/vmlinux")" = own ] || return 1
+	for line in 'CONFIG_DEBUG_INFO_BTF_MODULES=n' '# CONFIG_DEBUG_INFO_BTF_MODULES=y' \
+			'CONFIG_DEBUG_INFO_BTF_MODULES=y=y'; do
+		archive "$tmp/btf" "$running" "mkdir include/config; echo '$line' > include/config/auto.conf"
+		offer "$tmp/btf" && run 0 extract --force && [ ! -L "$cache_tree/vmlinux" ] || return 1
+	done
+	archive "$tmp/btf" "$running" 'echo > include/config'
+	offer "$tmp/btf" && run 0 extract --force && [ ! -L "$cache_tree/vmlinux" ]
+}
+
 # Members that their owner alone may use stay so.
 private_members() {
 	archive "$tmp/private" "$running" 'chmod 600 Makefile; chmod 700 scripts scripts/mod/modpost'
@@ -218,12 +235,13 @@ need_program
 chmod 755 "$tmp"
 archive "$tmp/a" "$running"
 archive "$tmp/b" "$running" "echo > b"
-ktap_set_plan 25
+ktap_set_plan 26
 ktap_test_result "the tree is made, and linked" fresh
 ktap_test_result "a current tree stays, without a look at the archive" again
 ktap_test_result "--force replaces it" force
 ktap_test_result "an archive for root makes a tree and an image for root" root_only
 ktap_test_result "the archive may come from standard input" from_stdin
+ktap_test_result "vmlinux leads to the running kernel's BTF" btf_link
 ktap_test_result "private members stay private" private_members
 ktap_test_result "links of mainline's archives become files" mainline_links
 ktap_test_result "other links are refused" bad_links

@@ -20,6 +20,7 @@ PLACE = "/var/cache/kheaders"
 RUN = "/run/kheaders"
 ARCHIVE = "/sys/kernel/kheaders.tar.xz"
 NOTES = "/sys/kernel/notes"
+BTF = "/sys/kernel/btf/vmlinux"
 NOT_REACHED = 250
 BROKEN = 251
 KILLED = 137
@@ -29,6 +30,8 @@ def members(release=RELEASE, tag="a"):
     """What an archive holds: a name, then mode and bytes; None for a directory."""
     return {
         "include": None,
+        "include/config": None,
+        "include/config/auto.conf": (0o644, b"CONFIG_DEBUG_INFO_BTF_MODULES=y\n"),
         "include/generated": None,
         "include/generated/autoconf.h": (0o644, b"#define CONFIG_64BIT 1\n"),
         "include/generated/utsrelease.h":
@@ -209,7 +212,7 @@ def describes(tree, release=RELEASE, tag="a"):
     """Is @tree, as below() returns it, the whole tree of that archive, with a marker?"""
     if ".kheaders" not in {name[1:] for name in tree} or "" not in tree:
         return False
-    want = {"": ("directory",), "/.kheaders": ("file",)}
+    want = {"": ("directory",), "/.kheaders": ("file",), "/vmlinux": ("link", BTF)}
     for name, entry in members(release, tag).items():
         want["/" + name] = ("directory", 0o755) if entry is None else \
             ("file", entry[0], 0, digest(entry[1]))
