@@ -184,6 +184,6 @@ if whole; then
 fi
 ktap_test_result "a read that is off by one" module_turns_red "is_xz" attribute \
 	's/attr->private + off,/attr->private + off + 1,/'
-ktap_test_result "a stripper that loses lines" turns_red strip.sh "lines stay" \
+ktap_test_result "a stripper that loses lines" turns_red strip.sh "line numbers are preserved" \
 	scripts/strip_comments.c 's/^	s->breaks++;$/	s->breaks = 1;/'
 ktap_finished

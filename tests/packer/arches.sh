@@ -1,14 +1,14 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# Other architectures' archives: from a tree in which "make modules_prepare" was run a
-# module is built by that architecture's compiler with nothing but the archive.  Symbol
-# versions are those of no kernel, so it is not loaded.
+# Archives of other architectures: pack a tree after "make modules_prepare", and build a
+# module from nothing but the archive with that architecture's compiler.  The module is not
+# loaded, as no kernel has its symbol versions.
 
 # shellcheck source=../lib/test.sh
 . "$(dirname "$0")/../lib/test.sh"
 
-# architecture, the compiler's prefix, where its linker script of modules is
+# architecture, prefix of the compiler, linker script for modules
 table='
 arm       arm-linux-gnueabihf-        scripts/module.lds
 arm64     aarch64-linux-gnu-          scripts/module.lds
@@ -39,14 +39,14 @@ prepare() {
 	quiet make -s -j2 -C "$source" O="$obj" ARCH="$1" $cross modules_prepare
 }
 
-# Every option that can be a module is one.
+# allmodconfig has every option that can be a module.
 pack_allmod() {
 	obj=$cache/$series-prepared/x86-allmod
 	cross=
 	prepare x86 allmodconfig && grep -q -x CONFIG_BTRFS_FS=m "$obj/.config" && pack x86 scripts/module.lds
 }
 
-# Debian has no compiler for ia64; its headers need none.
+# Debian has no compiler for ia64, but packing its headers needs none.
 pack_ia64() {
 	obj=$cache/$series-prepared/ia64
 	mkdir -p "$obj"
@@ -57,7 +57,7 @@ pack_ia64() {
 	pack ia64 arch/ia64/include/uapi/asm/gcc_intrin.h headers
 }
 
-# pack ARCH FILE [CONTENT]: packing says nothing, and what every archive has is there
+# pack ARCH FILE [CONTENT]: packing prints nothing, and the archive has the required files
 pack() {
 	"$top/scripts/pack_headers.sh" -s "$source" -b "$obj" -m "$tmp/symvers" \
 		-c "${3:-full}" -o "$tmp/$1.tar.xz" > "$tmp/output" 2>&1 ||
@@ -69,7 +69,7 @@ pack() {
 	[ $# -gt 2 ] || more="arch/$1/Makefile Makefile .config"
 	for file in "arch/$1/include" "arch/$1/include/generated" "$2" $more; do
 		[ -e "$tmp/tree/$file" ] && continue
-		ktap_print_msg "$file: not there"
+		ktap_print_msg "$file: not found"
 		return 1
 	done
 	others=$(cd "$tmp/tree/arch" && echo *)
@@ -79,7 +79,7 @@ pack() {
 	esac
 }
 
-# Modpost knows no symbols, and warns of them.
+# Without a Module.symvers modpost warns about undefined symbols.
 # shellcheck disable=SC2086	# $cross is one word or none
 build_one() {
 	rm -rf "$tmp/modules"
@@ -96,7 +96,7 @@ need_kernel_source
 build_strip_comments
 : > "$tmp/symvers"
 source=$(realpath "$kernel/source")
-# gone since 6.7
+# removed in 6.7
 ia64=
 [ ! -d "$source/arch/ia64" ] || ia64=y
 rows=$(echo "$table" | grep -c .)
@@ -112,9 +112,9 @@ while read -r name prefix lds; do
 		continue
 	fi
 	prepare "$name" || ktap_print_msg "$name: make modules_prepare failed"
-	ktap_test_result "$name: packed without a word" pack "$name" "$lds"
-	ktap_test_result "$name: a module is built from it" build_one "$name"
+	ktap_test_result "$name: packing prints nothing" pack "$name" "$lds"
+	ktap_test_result "$name: a module builds from the archive" build_one "$name"
 done < "$tmp/table"
-ktap_test_result "x86: allmodconfig's are packed without a word" pack_allmod
-[ -z "$ia64" ] || ktap_test_result "ia64: its headers are packed without a word" pack_ia64
+ktap_test_result "x86: packing allmodconfig prints nothing" pack_allmod
+[ -z "$ia64" ] || ktap_test_result "ia64: packing headers prints nothing" pack_ia64
 ktap_finished

@@ -1,23 +1,23 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# Lists and archives are the same by each awk and each shell, and a build with nothing
-# to do is quick by each of them.
+# Lists and archives do not depend on the awk and the shell, and with each awk a build with
+# nothing to do is fast.
 
 # shellcheck source=../lib/test.sh
 . "$(dirname "$0")/../lib/test.sh"
 # shellcheck source=../lib/pack.sh
 . "$here/../lib/pack.sh"
 
-# Debian's busybox ash runs its own find, grep, tar and xz, which do not have the options
-# of GNU's that packing takes, unless functions come first.
+# Debian's busybox ash runs its own find, grep, tar and xz, which lack GNU options that the
+# packer needs.  Functions override them.
 # shellcheck disable=SC2016	# busybox expands it
 in_busybox='for tool in find grep tar xz; do
 	eval "$tool() { /usr/bin/$tool \"\$@\"; }"
 done
 . "$0"'
 
-# by AWK SHELL OPTION...: pack
+# by AWK SHELL OPTION...: pack with this awk and this shell
 by() {
 	awk=$1
 	shell=$2
@@ -29,7 +29,7 @@ by() {
 	esac
 }
 
-# The small trees: in one piece and in two, with what options bring and odd names.
+# Create small trees, combined and split, with files that depend on options and odd names.
 make_trees() {
 	make_tree "$tmp/one" && make_source "$tmp/src" && make_objects "$tmp/two" &&
 		put "$tmp/two/Makefile" "include $tmp/src/Makefile" || return 1
@@ -47,7 +47,7 @@ make_trees() {
 	ln -s ../net "$tmp/src/include/linux/link"
 }
 
-# each_of COMMAND...: by all awks and shells; what it writes to $tmp/now must not differ
+# each_of COMMAND...: run it with each awk and shell; its output $tmp/now must not differ
 each_of() {
 	first=
 	for awk in mawk gawk "gawk --posix" original-awk "busybox awk"; do
@@ -80,7 +80,7 @@ small_trees() {
 	done
 }
 
-# seconds COMMAND...: of processor time, the least of five runs
+# seconds COMMAND...: print the CPU time, the minimum of five runs
 seconds() {
 	python3 - "$@" <<- 'END'
 		import resource, subprocess, sys
@@ -96,7 +96,7 @@ seconds() {
 	END
 }
 
-# Twice what is seen on an idle machine: 0.08 s, by busybox awk 0.12
+# Generous limits: an idle machine needs 0.08 s, with busybox awk 0.12 s
 nothing_to_do() {
 	tree=$1
 	shift
@@ -109,7 +109,7 @@ nothing_to_do() {
 	done
 }
 
-# A source tree of arm64: what find meets there and no rule names counts as well.
+# An arm64 source tree: the time includes files that find visits but no rule selects.
 source_tree() {
 	make_objects "$tmp/arm64" && mkdir -p "$tmp/arm64/arch/arm64/include" &&
 		mv "$tmp/arm64/arch/x86/include/generated" "$tmp/arm64/arch/arm64/include" &&
@@ -122,11 +122,11 @@ ktap_print_header
 need_kernel_source
 build_strip_comments
 pack_quickly
-make_trees || ktap_exit_fail_msg "no trees"
+make_trees || ktap_exit_fail_msg "cannot create the trees"
 ktap_set_plan 5
-ktap_test_result "the same lists" small_trees lists
-ktap_test_result "the same archives" small_trees archives
-ktap_test_result "the same list of the headers of $series" each_of lists "$kernel/kdir" full
-ktap_test_result "quick on the headers of $series" nothing_to_do "$kernel/kdir"
-ktap_test_result "quick on an arm64 source tree" source_tree
+ktap_test_result "lists are the same" small_trees lists
+ktap_test_result "archives are the same" small_trees archives
+ktap_test_result "the list of $series headers is the same" each_of lists "$kernel/kdir" full
+ktap_test_result "fast on the headers of $series" nothing_to_do "$kernel/kdir"
+ktap_test_result "fast on an arm64 source tree" source_tree
 ktap_finished

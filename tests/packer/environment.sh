@@ -1,15 +1,15 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# What the caller exports neither changes the archive nor breaks it, but for what is
-# meant to, and Kbuild packs again when that changes.
+# Variables that the caller exports neither change the archive nor break packing, except
+# for documented ones, and when one of those changes, Kbuild repacks.
 
 # shellcheck source=../lib/test.sh
 . "$(dirname "$0")/../lib/test.sh"
 # shellcheck source=../lib/pack.sh
 . "$here/../lib/pack.sh"
 
-# same VARIABLE=VALUE...: the archive is what it is without them
+# same VARIABLE=VALUE...: the archive is the same as without them
 same() {
 	( cd "$tmp" && quiet env "$@" "$top/scripts/pack_headers.sh" -b tree -o again &&
 		cmp packed again )
@@ -50,7 +50,7 @@ with_arguments() {
 		same STRIP_COMMENTS="$STRIP_COMMENTS" HOSTSTRIP="strip -p"
 }
 
-# Each is what it says, and no other.
+# The named tool is used, and no other.
 named_tools() {
 	for name in AWK TAR XZ; do
 		fails_in "" "$name=/nowhere/tool" || return 1
@@ -58,7 +58,7 @@ named_tools() {
 	done
 }
 
-# archive VARIABLE=VALUE...: Kbuild brings it up to date; prints when it was written.
+# archive VARIABLE=VALUE...: update the archive with Kbuild, and print its mtime
 archive() {
 	kbuild=$(realpath "$kernel"/root/usr/src/linux-headers-*-common)
 	# shellcheck disable=SC2086	# an option or none
@@ -70,7 +70,7 @@ archive() {
 	stat -c %y "$tmp/m/kheaders_data.tar.xz"
 }
 
-# repacks VARIABLE=VALUE: once, and not with the same value again
+# repacks VARIABLE=VALUE: Kbuild repacks once, but not again with the same value
 repacks() {
 	before=$(archive "$@") && [ "$before" != "$last" ] && last=$(archive "$@") &&
 		[ "$last" = "$before" ] && return
@@ -99,9 +99,9 @@ tree=$tmp/tree
 make_tree "$tree"
 quiet pack -b "$tree" -o "$tmp/packed" || ktap_exit_fail_msg "cannot pack"
 ktap_set_plan 4
-ktap_test_result "what tools read from the environment" unwanted
-ktap_test_result "commands with arguments" with_arguments
-ktap_test_result "the tools that are named, and no others" named_tools
+ktap_test_result "variables that tools read are ignored" unwanted
+ktap_test_result "commands may have arguments" with_arguments
+ktap_test_result "only the named tools are used" named_tools
 pack_quickly
-ktap_test_result "Kbuild packs again when the bytes may change" kbuild_compares
+ktap_test_result "Kbuild repacks when the bytes may change" kbuild_compares
 ktap_finished

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A libFuzzer target: what scripts/strip_comments.c promises must hold for any
- * bytes, not only for the headers that people write.
+ * A libFuzzer target: scripts/strip_comments.c must keep its promises for any input, not
+ * only for real headers.
  *
- * Tokens are compared by a lexer of its own, which goes by the phases of the C
- * standard: first it joins the lines, then it looks for comments.  The stripper
- * does both at once, on the bytes as they are, so the two do not err alike.  Nothing
- * here calls a helper of the stripper, for the same reason.
+ * Tokens are compared by an independent lexer that follows the translation phases of the C
+ * standard: first it joins lines, then it removes comments.  The stripper does both in one
+ * pass, so the two are unlikely to share a bug.  For the same reason nothing here calls
+ * helpers of the stripper.
  */
 #define main strip_main
 #include "../../scripts/strip_comments.c"
@@ -16,22 +16,20 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* The text after translation phase 2, and which physical line and column each byte
- * is from.
- */
+/* The text after translation phase 2, with the physical line and column of each byte. */
 struct joined {
 	unsigned char *c;
 	size_t *line, *column;
 	size_t len;
 };
 
-/* How far a line is read: a "<" behind "#" and "include" starts a name. */
+/* Position in a directive: a "<" after "#" and "include" starts a name. */
 enum place { ANYWHERE, BEHIND_HASH, BEHIND_INCLUDE };
 
 /*
- * @at: the input that is left
- * @first: no token came on this logical line yet
- * @place: what came on it
+ * @at: current offset in the text
+ * @first: no token yet on this logical line
+ * @place: position in a directive
  */
 struct lexer {
 	struct joined text;
@@ -58,7 +56,7 @@ static void *allocate(size_t size)
 {
 	void *mem = malloc(size);
 
-	check(mem, "there is memory");
+	check(mem, "memory can be allocated");
 	return mem;
 }
 
@@ -72,8 +70,8 @@ static size_t count_lines(const char *text, size_t len)
 }
 
 /*
- * Bytes of the line end that the backslash before @p takes away, 0 if it takes none.
- * Compilers warn of blanks in between, and then join the lines all the same.
+ * Length of the line end that the backslash before @p removes, 0 if none.  If blanks are in
+ * between, compilers warn but still join the lines.
  */
 static size_t joining_len(const char *p, size_t len)
 {
@@ -99,7 +97,7 @@ static void join(struct joined *to, const char *text, size_t len)
 			line++;
 			start = i + 1;
 		} else if (text[i] != '\r') {
-			/* CR is there only before LF: what has others is not stripped */
+			/* CR occurs only before LF: other files are not stripped */
 			to->c[to->len] = text[i];
 			to->line[to->len] = line;
 			to->column[to->len++] = i - start;
@@ -109,7 +107,7 @@ static void join(struct joined *to, const char *text, size_t len)
 			}
 		}
 	}
-	/* what ends no token and is none itself, so that one may look ahead */
+	/* a sentinel that is not part of any token, to allow lookahead */
 	to->c[to->len] = '\n';
 	to->line[to->len] = line;
 	to->column[to->len] = len - start;
@@ -126,7 +124,7 @@ static bool is_digit(unsigned char c)
 	return c >= '0' && c <= '9';
 }
 
-/* Bytes of the comment at @at, 0 if there is none. */
+/* Length of the comment at @at, 0 if there is none. */
 static size_t comment_len(const struct joined *text, size_t at)
 {
 	const unsigned char *c = text->c;
@@ -148,7 +146,7 @@ static size_t comment_len(const struct joined *text, size_t at)
 	return text->len - at;
 }
 
-/* Bytes of the literal at @c; to the line's end if @close is not there. */
+/* Length of the literal at @c, up to the end of the line if it is unterminated. */
 static size_t literal_len(const unsigned char *c, unsigned char close)
 {
 	size_t i;
@@ -202,8 +200,8 @@ static bool is_raw_prefix(const struct token *t)
 }
 
 /*
- * "include", "include_next" and what else a compiler may call so.  Letters beyond
- * ASCII make it a name that none knows.
+ * "include", "include_next" and other extensions.  No compiler has a directive with
+ * non-ASCII letters.
  */
 static bool is_include(const struct token *t)
 {
@@ -216,7 +214,7 @@ static bool is_include(const struct token *t)
 	return t->len >= 7 && !memcmp(t->text, "include", 7);
 }
 
-/* Go to the next token; says whether a blank is before it. */
+/* Skip to the next token; returns whether a blank precedes it. */
 static bool skip_space(struct lexer *l)
 {
 	const struct joined *text = &l->text;
@@ -282,7 +280,7 @@ static void show_token(const char *when, bool is, const struct token *t)
 		fprintf(stderr, "%s: no more tokens\n", when);
 	else
 		fprintf(stderr, "%s: line %zu, column %zu%s%s: %.*s\n", when, t->line,
-			t->column, t->first ? ", first" : "", t->space ? ", behind a blank" : "",
+			t->column, t->first ? ", first" : "", t->space ? ", after a blank" : "",
 			(int)t->len, t->text);
 }
 
@@ -308,12 +306,12 @@ static void check_tokens(const char *text, size_t len, const char *out, size_t n
 			show_token("before", more, &t);
 			show_token("after", u.text, &u);
 		}
-		check(same, "the tokens of a header stay");
+		check(same, "the tokens of a header are preserved");
 		check(!columns || !more || t.column == u.column,
-		      "tokens stay in their columns if asked to");
-		/* their line ends are no line ends: such files must be left alone */
+		      "columns are preserved if requested");
+		/* line breaks in raw strings are literal, so such files must be skipped */
 		check(!more || !is_raw_prefix(&t) || l.text.c[l.at] != '"',
-		      "what has raw strings is not stripped");
+		      "files with raw strings are not stripped");
 	} while (more);
 	end_lexer(&l);
 	end_lexer(&m);
@@ -324,22 +322,22 @@ static void check_header(const char *text, size_t len, bool columns)
 	char *out = allocate(2 * len + 2), *exact, *again;
 	size_t n = strip_text(text, len, out, columns), m;
 
-	/* 0: the file is copied */
+	/* 0: the file is copied unchanged */
 	if (n) {
 		check(n <= len + count_lines(text, len),
-		      "a header grows by no more than a backslash per line");
+		      "a header grows by at most one backslash per line");
 		check(count_lines(out, n) == count_lines(text, len),
-		      "a header keeps its line ends");
-		/* of its very size, for the address sanitizer's eyes */
+		      "the number of lines of a header is preserved");
+		/* of the exact size, so that the address sanitizer notices overruns */
 		exact = allocate(n);
 		memcpy(exact, out, n);
 		again = allocate(2 * n + 2);
 		m = strip_text(exact, n, again, columns);
 		check_tokens(text, len, out, n, columns);
-		/* says which token it is, if it is one */
+		/* reports the token, if one differs */
 		if (m && (m != n || memcmp(again, out, n))) {
 			check_tokens(out, n, again, m, columns);
-			check(false, "a stripped header is left as it is");
+			check(false, "stripping a header is idempotent");
 		}
 		free(again);
 		free(exact);
@@ -354,17 +352,17 @@ static void check_makefile(const char *text, size_t len)
 
 	check(n <= len, "a makefile does not grow");
 	check(count_lines(out, n) == count_lines(text, len),
-	      "a makefile keeps its line ends");
+	      "the number of lines of a makefile is preserved");
 	again = allocate(n);
 	m = strip_makefile(out, n, again);
-	check(m == n && !memcmp(again, out, n), "a stripped makefile is left as it is");
+	check(m == n && !memcmp(again, out, n), "stripping a makefile is idempotent");
 	free(again);
 	free(out);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	/* of its very size, as libFuzzer's own buffer need not be */
+	/* of the exact size, unlike libFuzzer's own buffer */
 	char *text = allocate(size);
 
 	memcpy(text, data, size);

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# The comment stripper on bytes that nobody would write: what tests/packer/fuzz_strip.c
-# checks holds for all that libFuzzer comes up with.
+# Fuzz the comment stripper: the properties that tests/packer/fuzz_strip.c checks hold for
+# all inputs that libFuzzer generates.
 
 # shellcheck source=../lib/test.sh
 . "$(dirname "$0")/../lib/test.sh"
@@ -23,7 +23,7 @@ build_fuzzer() {
 		-fno-sanitize-recover=all
 }
 
-# seed TEXT...: each, a format for printf, is a file of the corpus
+# seed TEXT...: write each, a format for printf, to a file of the corpus
 seed() {
 	for text; do
 		seeds=$((seeds + 1))
@@ -50,7 +50,7 @@ seed_snippets() {
 		'  %%:include <a>\n' '# SPDX\n# a \\\n b\ndefine c\n# d\nendef\ne: # f\n#g\n'
 }
 
-# Small ones: a change in a large one is rarely one that matters.
+# Use small headers, as random changes rarely hit a relevant place in a large one.
 seed_headers() {
 	headers=$(realpath "$kernel"/root/usr/src/linux-headers-*-common)/include/linux
 	find "$headers" -maxdepth 1 -name '*.h' -size -4096c | sort |
@@ -97,15 +97,15 @@ write_dictionary() {
 	END
 }
 
-# llvm NAME ARGUMENT...: the tool of that name that belongs to clang
+# llvm NAME ARGUMENT...: run the LLVM tool that matches clang's version
 llvm() {
 	tool=$(clang -print-prog-name="llvm-$1")
 	shift
 	"$tool" "$@"
 }
 
-# Print "FUNCTION LINES MISSED" for each function that changes texts; the programs
-# around them, from kind_of on, never run here.
+# Print "FUNCTION LINES MISSED" for each function that modifies text.  The functions from
+# kind_of() on are never run here.
 line_coverage() {
 	source=$top/scripts/strip_comments.c
 	llvm cov report -show-functions "$tmp/covered" \
@@ -116,7 +116,7 @@ line_coverage() {
 		$1 in want { print $1, $5, $6 }' "$tmp/functions" "$tmp/report"
 }
 
-# The inputs that were kept reach all of the stripper.
+# The corpus covers all of the stripper.
 reaches_all() {
 	build_target "$top" "$tmp/covered" -fsanitize=fuzzer \
 		-fprofile-instr-generate -fcoverage-mapping || return 1
@@ -131,15 +131,15 @@ reaches_all() {
 		grep -q '^strip_step [0-9]* 0$' "$tmp/lines"
 }
 
-# finds_bug SCRIPT PROPERTY: in a stripper that sed changed with SCRIPT, that this
-# does not hold
+# finds_bug SCRIPT PROPERTY: the fuzzer finds that PROPERTY does not hold in a stripper
+# modified by a sed SCRIPT
 finds_bug() {
 	rm -rf "$tmp/broken" "$tmp"/found-*
 	mkdir -p "$tmp/broken/scripts" "$tmp/broken/tests/packer"
 	cp "$here/fuzz_strip.c" "$tmp/broken/tests/packer"
 	sed "$1" "$top/scripts/strip_comments.c" > "$tmp/broken/scripts/strip_comments.c"
 	if cmp -s "$top/scripts/strip_comments.c" "$tmp/broken/scripts/strip_comments.c"; then
-		ktap_print_msg "not changed by $1"
+		ktap_print_msg "$1 changes nothing"
 		return 1
 	fi
 	build_fuzzer "$tmp/broken" "$tmp/broken/fuzz" || return 1
@@ -161,12 +161,12 @@ seed_headers
 write_dictionary
 ktap_set_plan 6
 ktap_test_result "the target compiles" build_fuzzer "$top" "$tmp/fuzz"
-ktap_test_result "nothing is found in $runs inputs" finds_nothing "$runs"
-ktap_test_result "strip_text() and strip_step() are run whole" reaches_all
-ktap_test_result "lost line ends are found" finds_bug \
-	's/s->breaks++;/s->breaks = 1;/' "a header keeps its line ends"
-ktap_test_result "lost blanks are found" finds_bug \
-	's/^\(\ts->blank |= \)s->after;/\1false;/' "the tokens of a header stay"
-ktap_test_result "lost columns are found" finds_bug \
-	's/n = \(s->mode & COLUMNS\)/n = (\1) \&\& !s->spliced/' "tokens stay in their columns"
+ktap_test_result "$runs inputs find no bug" finds_nothing "$runs"
+ktap_test_result "the inputs cover strip_text() and strip_step()" reaches_all
+ktap_test_result "the fuzzer finds lost line ends" finds_bug \
+	's/s->breaks++;/s->breaks = 1;/' "the number of lines of a header is preserved"
+ktap_test_result "the fuzzer finds lost blanks" finds_bug \
+	's/^\(\ts->blank |= \)s->after;/\1false;/' "the tokens of a header are preserved"
+ktap_test_result "the fuzzer finds lost columns" finds_bug \
+	's/n = \(s->mode & COLUMNS\)/n = (\1) \&\& !s->spliced/' "columns are preserved if requested"
 ktap_finished

@@ -1,33 +1,33 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# What the options of a kernel bring into the archive, and what they keep out of it.
+# Which files a kernel's options add to the archive, and which they exclude.
 
 # shellcheck source=../lib/test.sh
 . "$(dirname "$0")/../lib/test.sh"
 # shellcheck source=../lib/pack.sh
 . "$here/../lib/pack.sh"
 
-# tree_with OPTION...: a new tree, $conf, whose kernel has these options set
+# tree_with OPTION...: create a tree, $conf, with these options set
 tree_with() {
 	rm -rf "$tmp/conf"
 	conf=$tmp/conf
 	make_tree "$conf" && set_options "$conf" "$@"
 }
 
-# add FILE...: to that tree
+# add FILE...: add files to that tree
 add() {
 	for file; do
 		put "$conf/$file" "/* $file */"
 	done
 }
 
-# in_archive FILE: its content
+# in_archive FILE: print a member's content
 in_archive() {
 	tar -xOf "$tmp/packed" "./$1"
 }
 
-# 5.10 has no option for it: it runs wherever the compiler cannot do its work.
+# 5.10 has no option for it: recordmcount runs if the compiler lacks the feature.
 recordmcount() {
 	all="scripts/recordmcount scripts/recordmcount.c scripts/recordmcount.h"
 	# shellcheck disable=SC2086	# a list of words
@@ -45,7 +45,7 @@ recordmcount() {
 	done
 }
 
-# Symbol versions are made by one program or the other.
+# Either genksyms or gendwarfksyms computes symbol versions.
 symbol_versions() {
 	tree_with MODVERSIONS GENDWARFKSYMS && add scripts/gendwarfksyms/gendwarfksyms \
 		scripts/gendwarfksyms/die.c scripts/gendwarfksyms/gendwarfksyms.h &&
@@ -69,7 +69,7 @@ no_config() {
 		in_archive include/config/auto.conf | cmp - "$conf/include/config/auto.conf"
 }
 
-# FILE OPTION, a line each: files that a compiler or linker is told to read
+# Lines of FILE OPTION: files named in compiler or linker flags
 named_by_flags() {
 	while read -r file option; do
 		tree_with "$option" && add "$file" && packs "$conf" "$file" || return 1
@@ -91,7 +91,7 @@ rust_options_empty() {
 		[ "$(in_archive include/generated/rustc_cfg | wc -c)" -eq 0 ]
 }
 
-# Where gcc reads comments, in kernels up to 5.14
+# gcc evaluates fallthrough comments in kernels up to 5.14.
 fallthrough_comments() {
 	tree_with X86
 	put "$conf/include/linux/switch.h" "/* goes */ int a; /* FALLTHRU */"
@@ -104,7 +104,7 @@ fallthrough_comments() {
 	packs "$conf" && ! in_archive include/linux/switch.h | grep FALLTHRU
 }
 
-# The kernel's own build runs these, and nothing reads those.
+# Files that only the kernel's own build uses are not packed.
 no_more_than_needed() {
 	tree_with X86 && add scripts/tags.sh scripts/mkuboot.sh scripts/new.sh \
 		scripts/genksyms/lex.l scripts/genksyms/parse.y scripts/mod/Makefile \
@@ -118,14 +118,14 @@ no_more_than_needed() {
 			scripts/basic/Makefile scripts/genksyms/Makefile scripts/mod/empty.c
 }
 
-# string_options: of this series, all architectures
+# string_options: print the string options of this series, for all architectures
 string_options() {
 	find "$kernel/source" -name 'Kconfig*' -exec cat {} + | awk '
 	/^[[:space:]]*(menu)?config[[:space:]]/ { name = $2 }
 	/^[[:space:]]+(def_)?string([[:space:]]|$)/ && name != "" { print name }' | sort -u
 }
 
-# value VALUE KEPT: how the packed configuration shows an option that has VALUE
+# value VALUE KEPT: an option with VALUE has the value KEPT in the packed configuration
 value() {
 	tree_with X86
 	for file in .config include/config/auto.conf; do
@@ -159,7 +159,7 @@ values_hidden() {
 		"/usr/src/me/sbin/x" "/sbin/x /build/me"
 }
 
-# What the target looks for at run time, and what Kbuild compares
+# Paths that the target uses at run time, and values that Kbuild compares
 values_kept() {
 	keeps /sbin/modprobe /usr/bin/helper "" certs/signing_key.pem sha512 "(none)" \
 		"console=ttyS0 root=/dev/sda1" "landlock,lockdown,yama" \
@@ -190,11 +190,11 @@ ktap_set_plan 10
 ktap_test_result "recordmcount" recordmcount
 ktap_test_result "genksyms or gendwarfksyms" symbol_versions
 ktap_test_result "no .config" no_config
-ktap_test_result "files that flags name" named_by_flags
+ktap_test_result "files named in flags are packed" named_by_flags
 ktap_test_result "options for rustc are not packed" rust_options_empty
-ktap_test_result "comments that gcc reads" fallthrough_comments
-ktap_test_result "only scripts and sources that serve modules" no_more_than_needed
+ktap_test_result "comments that gcc evaluates are preserved" fallthrough_comments
+ktap_test_result "only scripts and sources for modules are packed" no_more_than_needed
 ktap_test_result "paths and URIs are not packed" values_hidden
-ktap_test_result "other values are" values_kept
+ktap_test_result "other values are packed" values_kept
 ktap_test_result "no string option of the series keeps a path" all_string_options
 ktap_finished

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# The packing step on a real kernel's headers: what it packs, and how.
+# Pack a real kernel's headers: content and format of the archive.
 
 # shellcheck source=../lib/test.sh
 . "$(dirname "$0")/../lib/test.sh"
@@ -10,7 +10,7 @@ pack() {
 	quiet "$top/scripts/pack_headers.sh" -b "$kernel/kdir" "$@"
 }
 
-# Every header below the folders that mainline packs, found without our list.
+# Every header below the directories that mainline packs, found without our list.
 headers_wanted() {
 	( cd "$source" && find -L include arch/x86/include -name '*.h' )
 	( cd "$kernel/kdir" && find -L include/generated arch/x86/include/generated \
@@ -24,7 +24,7 @@ all_headers() {
 	headers_wanted | sort -u > "$tmp/wanted"
 	[ "$(wc -l < "$tmp/wanted")" -gt 5000 ] || return 1
 	diff "$tmp/wanted" "$tmp/headers" && return
-	ktap_print_msg "headers are missing, or there are others"
+	ktap_print_msg "headers are missing or unexpected"
 	return 1
 }
 
@@ -33,8 +33,8 @@ only_headers() {
 		! grep -v -e '/$' -e '\.h$' "$tmp/members"
 }
 
-# One stream, LZMA2 with 8 MiB at most and nothing before it, CRC32; two blocks of which
-# each has a third or more, so that two threads read it.
+# One stream with CRC32, only LZMA2 with at most 8 MiB, and two blocks, each of at least a
+# third, so that two threads can decode it.
 xz_format() {
 	xz --robot --list -vv "$full" > "$tmp/xz" || return 1
 	awk -F '\t' '
@@ -50,7 +50,7 @@ xz_format() {
 	return 1
 }
 
-# Folders and plain files of root, nothing of later formats than ustar.
+# Only directories and regular files, owned by root, in ustar format.
 tar_format() {
 	python3 - "$full" <<- 'END'
 		import sys, tarfile
@@ -65,7 +65,7 @@ tar_format() {
 	END
 }
 
-# A reader that knows nothing but plain files gets the same tree as tar.
+# A reader that handles only regular files extracts the same tree as tar.
 reader_of_files() {
 	python3 - "$full" "$tmp/files" <<- 'END' || return 1
 		import os, sys, tarfile
@@ -81,7 +81,7 @@ reader_of_files() {
 		[ "$(stat -c %a "$tmp/tree")" = 755 ] && diff -r "$tmp/files" "$tmp/tree"
 }
 
-# What is no header and no makefile is as it was, auto.conf but for its order.
+# Files other than headers and makefiles are unchanged, except for auto.conf's order.
 others_unchanged() {
 	for name in .config Module.symvers include/config/kernel.release scripts/depmod.sh; do
 		cmp "$kernel/kdir/$name" "$tmp/tree/$name" || return 1
@@ -90,7 +90,7 @@ others_unchanged() {
 	sort "$tmp/tree/include/config/auto.conf" | cmp - "$tmp/auto.conf"
 }
 
-# Without symbols and tables for unwinding they have the same code and data.
+# Stripping symbols and unwind tables does not change code and data.
 programs_run() {
 	for name in scripts/basic/fixdep scripts/mod/modpost tools/objtool/objtool \
 		    scripts/genksyms/genksyms; do
@@ -109,14 +109,14 @@ programs_run() {
 	! readelf -SW "$tmp/tree/tools/objtool/objtool" | grep -e '\.eh_frame ' -e '\.debug_'
 }
 
-# What gcc says of a macro that is there already, and where.
+# Print gcc's warning about a redefined macro, with its location.
 redefined() {
 	gcc -E -o /dev/null -include "$tmp/redefine.h" "$1/$2" 2>&1 |
 		grep -e 'redefined' -e 'previous definition' |
 		sed "s,$1/,," | cut -d: -f1,2,4-
 }
 
-# Messages name the lines of the source that was packed.
+# Messages report the line numbers of the original source.
 lines_in_messages() {
 	echo '#define __ALIGN_KERNEL 1
 #define LIST_POISON1 1
@@ -130,12 +130,12 @@ lines_in_messages() {
 	done
 }
 
-# Neither where the kernel's trees are nor where this checkout is.
+# No path of the kernel's trees or of this checkout.
 no_paths() {
 	! grep -r -l -a -F -e "$(realpath "$kernel")" -e "$source" -e "$top" "$tmp/tree"
 }
 
-# database FOLDER: what make knows once it has read all makefiles of a build
+# database DIR: print make's database after it has read all makefiles of a build
 database() {
 	rm -rf "$tmp/here" && mv "$1" "$tmp/here" && mkdir -p "$tmp/m" &&
 		echo 'obj-m := x.o' > "$tmp/m/Makefile" && : > "$tmp/m/x.c"
@@ -150,7 +150,7 @@ database() {
 	mv "$tmp/here" "$1"
 }
 
-# Without comments make reads the same from all makefiles, on the same lines.
+# Stripped makefiles give make the same database, with the same line numbers.
 makefiles_mean_the_same() {
 	pack -k -o "$tmp/kept.tar.xz" && mkdir "$tmp/commented" &&
 		tar -xf "$tmp/kept.tar.xz" -C "$tmp/commented" || return 1
@@ -160,7 +160,7 @@ makefiles_mean_the_same() {
 	diff "$tmp/database.commented" "$tmp/database"
 }
 
-# With -k headers are as they were, too.
+# With -k headers are unchanged, too.
 keeps_comments() {
 	while read -r name; do
 		[ -e "$kernel/kdir/$name" ] && [ "${name#include/linux}" = "$name" ] &&
@@ -170,7 +170,7 @@ keeps_comments() {
 	done < "$tmp/headers"
 }
 
-# pack_with OPTION...: the options of strip_comments that give the same overflow.h
+# pack_with OPTION...: print the strip_comments options that give the packed overflow.h
 pack_with() {
 	rm -rf "$tmp/small"
 	make_source "$tmp/small"
@@ -186,7 +186,7 @@ pack_with() {
 	done
 }
 
-# As objects have columns of headers in them by UBSAN and KASAN, those stay.
+# UBSAN and KASAN put columns of headers into objects, so preserve them.
 columns_for_sanitizers() {
 	[ "$(pack_with UBSAN)" = "packed: -c" ] &&
 		[ "$(pack_with UBSAN UBSAN_TRAP)" = "packed: " ] &&
@@ -205,15 +205,15 @@ pack_quickly
 ktap_print_msg "bytes: full $(wc -c < "$full"), headers $(wc -c < "$tmp/headers.tar.xz")"
 ktap_test_result "full content has every header" all_headers "$full"
 ktap_test_result "headers content has every header" all_headers "$tmp/headers.tar.xz"
-ktap_test_result "headers content has headers alone" only_headers "$tmp/headers.tar.xz"
+ktap_test_result "headers content has only headers" only_headers "$tmp/headers.tar.xz"
 ktap_test_result "format of xz" xz_format
 ktap_test_result "format of tar" tar_format
-ktap_test_result "readers of plain files get the tree" reader_of_files
-ktap_test_result "build files are as they were" others_unchanged
-ktap_test_result "host programs run as they did" programs_run
-ktap_test_result "messages name the right lines" lines_in_messages
-ktap_test_result "no path of the build machine" no_paths
-ktap_test_result "makefiles mean what they meant" makefiles_mean_the_same
+ktap_test_result "readers of regular files extract the same tree" reader_of_files
+ktap_test_result "build files are unchanged" others_unchanged
+ktap_test_result "stripped host programs still run" programs_run
+ktap_test_result "messages report the right lines" lines_in_messages
+ktap_test_result "no path of the build machine is packed" no_paths
+ktap_test_result "stripped makefiles mean the same" makefiles_mean_the_same
 ktap_test_result "-k keeps comments" keeps_comments
-ktap_test_result "columns stay for UBSAN and KASAN" columns_for_sanitizers
+ktap_test_result "columns are preserved for UBSAN and KASAN" columns_for_sanitizers
 ktap_finished

@@ -1,16 +1,15 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# The packing step on small trees of every layout, and with everything that can go
-# wrong going wrong: a message names what it was, the status is not 0, the earlier
-# archive stays, and nothing is left behind.
+# Pack small trees of every layout, and make every step fail: a message must name the step,
+# the status must not be 0, the previous archive must remain, and nothing else may be left.
 
 # shellcheck source=../lib/test.sh
 . "$(dirname "$0")/../lib/test.sh"
 # shellcheck source=../lib/pack.sh
 . "$here/../lib/pack.sh"
 
-# refuses TEXT OPTION...: and leaves things as they are
+# refuses TEXT OPTION...: packing fails with TEXT and changes nothing
 refuses() {
 	want=$1
 	shift
@@ -24,7 +23,7 @@ unharmed() {
 	return 1
 }
 
-# broken TOOL COMMANDS TEXT: as TOOL is replaced by COMMANDS
+# broken TOOL COMMANDS TEXT: packing fails with TEXT if TOOL is replaced by COMMANDS
 broken() {
 	fake "$1" "$2"
 	case $1 in
@@ -51,7 +50,7 @@ each_tool_killed() {
 	done
 }
 
-# Says that it is done and does nothing.
+# The tool succeeds, but does nothing.
 each_tool_idle() {
 	for tool in tar xz find awk sort cksum grep strip_comments; do
 		broken "$tool" "exit 0" "" && continue
@@ -60,13 +59,13 @@ each_tool_idle() {
 	done
 }
 
-# The end of a pipe in the way: a tool that writes half and fails.
+# The tool writes half of its output and fails.
 half_written() {
 	broken xz "echo half; exit 1" "xz: failed" &&
 		broken tar 'echo half > '"$out"'/../half; exit 2' "tar: failed"
 }
 
-# A disk of 64 KiB: too small at each step, by what is there already.
+# A disk of 64 KiB, partly filled so that each step runs out of space.
 disk_full() {
 	as_root=
 	[ "$(id -u)" -eq 0 ] || as_root=-r
@@ -94,7 +93,7 @@ interrupted() {
 	[ $? -eq 143 ] && unharmed
 }
 
-# A header goes, or is written, while it is packed.
+# A header is removed or modified while packing.
 changes_meanwhile() {
 	cp -r "$tree" "$tmp/moving"
 	broken_tree=$tmp/moving
@@ -104,7 +103,7 @@ changes_meanwhile() {
 	STRIP_COMMENTS=$fake/strip_comments refuses "types.h" -b "$broken_tree"
 }
 
-# missing FILE TEXT: from the tree
+# missing FILE TEXT: packing fails with TEXT if FILE is removed from the tree
 missing() {
 	rm -rf "$tmp/lacking"
 	cp -r "$tree" "$tmp/lacking" && rm -r "$tmp/lacking/$1"
@@ -146,7 +145,7 @@ dangling_link() {
 	refuses "link.h" -b "$tmp/dangling"
 }
 
-# A build with O=, and Debian's headers: the Makefile names the source tree.
+# In builds with O= and in Debian's headers, the Makefile includes the source tree's.
 two_trees() {
 	make_source "$tmp/src"
 	make_objects "$tmp/obj"
@@ -168,7 +167,7 @@ relative_include() {
 	( cd "$tmp/usr/src/linux-obj" && packs x86_64/default Makefile include/linux/types.h )
 }
 
-# In a Makefile that includes others below the tree, as the kernel's own does
+# The Makefile includes others in the tree, as the kernel's own does.
 other_includes() {
 	cp -r "$tree" "$tmp/includes"
 	# shellcheck disable=SC2016	# make expands it
@@ -176,7 +175,7 @@ other_includes() {
 	packs "$tmp/includes" Makefile include/linux/types.h
 }
 
-# Trees whose names tools could take for options, assignments or escapes
+# Trees whose names look like options, assignments or escapes
 odd_trees() {
 	for name in -b a=b 'back\\nslash' "it's" '*'; do
 		mkdir -p "$tmp/trees" && cp -r "$tree" "$tmp/trees/$name" &&
@@ -185,7 +184,7 @@ odd_trees() {
 	done
 }
 
-# A file that make creates and removes while the tree is read: after its name was read
+# A file is removed right after readdir() has returned its name, as during a build.
 vanishing_file() {
 	cp -r "$tree" "$tmp/vanishing"
 	gone=$tmp/vanishing/include/linux/vanishing.h
@@ -214,7 +213,7 @@ vanishing_file() {
 	[ ! -e "$gone" ] && not_packed include/linux/vanishing.h
 }
 
-# find fails on a link to the directory that it is in
+# find -L fails on a link to its own directory, so directories without rules must not be read.
 nothing_else_read() {
 	cp -r "$tree" "$tmp/loops"
 	for dir in arch/x86/boot/compressed include/config/x drivers scripts/kconfig; do
@@ -223,7 +222,7 @@ nothing_else_read() {
 	packs "$tmp/loops" include/linux/types.h
 }
 
-# All programs but strip, as where there is only LLVM
+# All programs but strip, as on a machine with only LLVM
 no_strip() {
 	mkdir "$tmp/bin" && cp -rs /usr/bin/. /bin/. "$tmp/bin" 2> /dev/null
 	rm "$tmp/bin/strip"
@@ -235,7 +234,7 @@ no_strip() {
 		[ "$(cat "$tmp/stripped")" = --preserve-dates ]
 }
 
-# The list that is handed over must be what is there.
+# A list given with -f must match the tree.
 other_list() {
 	pack -b "$tree" -l | sed '/uapi/d' > "$tmp/short.list" &&
 		refuses "tree changed while packing" -b "$tree" -f "$tmp/short.list" &&
@@ -261,7 +260,7 @@ secrets() {
 		! tar -xOf "$tmp/packed" | grep -q secret
 }
 
-# Nor if somebody asks for them.
+# KHEADERS_EXTRA must refuse secrets.
 secrets_by_name() {
 	for name in $secret_names ../tree/Makefile /etc/passwd -delete 'a?b' 'a[b]'; do
 		KHEADERS_EXTRA="Makefile $name" refuses "$name: " -b "$tmp/secret" || return 1
@@ -281,8 +280,7 @@ extra() {
 		refuses "in neither tree" -b "$tmp/secret"
 }
 
-# Where keys are on the build machine is nobody's business; what the kernel looks for
-# at run time stays.
+# Locations of keys on the build machine are hidden; paths used at run time are kept.
 paths_hidden() {
 	cp -r "$tree" "$tmp/paths"
 	for name in .config include/config/auto.conf; do
@@ -300,7 +298,7 @@ CONFIG_MODPROBE_PATH="/sbin/modprobe"'
 		[ "$(grep -a -c 'CONFIG_MODULE_SIG_KEY[ =]""$' "$tmp/all")" -eq 3 ]
 }
 
-# Debug info of host programs names the folder that they were built in.
+# Debug information in host programs contains the directory they were built in.
 programs_stripped() {
 	cp -r "$tree" "$tmp/programs"
 	mkdir "$tmp/buildplace"
@@ -332,7 +330,7 @@ out=$tmp/out
 mkdir "$out"
 make_source "$tree"
 make_objects "$tree"
-# so large that it does not fit the small disk even when it is compressed
+# too large for the small disk even when compressed
 cp -r "$tree" "$big"
 head -c 60000 /dev/urandom | od -An -tx1 > "$big/Module.symvers"
 ktap_set_plan 46
@@ -341,30 +339,30 @@ ktap_test_result "a single tree" packs "$tree" Makefile .config Module.symvers \
 ktap_test_result "two trees" two_trees
 ktap_test_result "a relative path to the source tree" relative_include
 ktap_test_result "a Makefile that includes others" other_includes
-ktap_test_result "blanks in the path" blanks_in_path
-ktap_test_result "trees of odd names" odd_trees
+ktap_test_result "spaces in the path" blanks_in_path
+ktap_test_result "trees with odd names" odd_trees
 ktap_test_result "a file vanishes while its directory is read" vanishing_file
-ktap_test_result "what is not packed is not read" nothing_else_read
+ktap_test_result "directories without rules are not read" nothing_else_read
 ktap_test_result "odd names" odd_names
-ktap_test_result "links become files" links
+ktap_test_result "links are packed as files" links
 ktap_test_result "a line break in a name" line_break_in_name
 ktap_test_result "a dangling link" dangling_link
-ktap_test_result "no secrets and no rubbish" secrets
-ktap_test_result "not by KHEADERS_EXTRA either" secrets_by_name
-ktap_test_result "no private key inside a file" secret_inside
+ktap_test_result "no secrets and no build leftovers are packed" secrets
+ktap_test_result "KHEADERS_EXTRA refuses secrets" secrets_by_name
+ktap_test_result "a file that contains a private key is refused" secret_inside
 ktap_test_result "KHEADERS_EXTRA adds files" extra
 ktap_test_result "no paths of the build machine in the configuration" paths_hidden
 ktap_test_result "host programs are stripped" programs_stripped
 ktap_test_result "strip fails" strip_broken
-ktap_test_result "no strip, and another one" no_strip
+ktap_test_result "without strip, and with another one" no_strip
 ktap_test_result "each tool fails" each_tool_broken
 ktap_test_result "each tool is killed" each_tool_killed
 ktap_test_result "each tool does nothing" each_tool_idle
 ktap_test_result "output is half written" half_written
 ktap_test_result "the disk is full" disk_full
 ktap_test_result "interrupted" interrupted
-ktap_test_result "the tree changes meanwhile" changes_meanwhile
-ktap_test_result "a list that is handed over" other_list
+ktap_test_result "the tree changes while packing" changes_meanwhile
+ktap_test_result "a list given with -f" other_list
 ktap_test_result "no tree" refuses "no such directory" -b "$tmp/none"
 ktap_test_result "no build tree" refuses "include/config/auto.conf" -b "$top"
 for file in include/linux/kconfig.h include/linux/types.h include/uapi \
@@ -379,5 +377,5 @@ ktap_test_result "no Module.symvers, but CONFIG_MODVERSIONS" \
 	missing Module.symvers Module.symvers
 ktap_test_result "an unknown content" refuses "unknown content" -b "$tree" -c most
 ktap_test_result "an unknown option" fails_with "Usage" pack -x
-ktap_test_result "an argument too many" fails_with "unexpected argument" pack -b "$tree" -l x
+ktap_test_result "an unexpected argument" fails_with "unexpected argument" pack -b "$tree" -l x
 ktap_finished

@@ -1,12 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# The bytes of the archive depend on what is packed, and on nothing else.
+# The archive is reproducible: it depends on nothing but the packed files.
 
 # shellcheck source=../lib/test.sh
 . "$(dirname "$0")/../lib/test.sh"
 
-# same COMMAND...: it must write what was written before
+# same COMMAND...: it writes the same archive as before
 same() {
 	rm -f "$tmp/again"
 	quiet "$@" -o "$tmp/again" && cmp "$tmp/packed" "$tmp/again"
@@ -23,7 +23,7 @@ another_path() {
 	( cd / && same "$pack" -b "$tmp/another path" )
 }
 
-# Files come into being in the opposite order.
+# Create the files in reverse order.
 another_order() {
 	( cd "$tree" && find . -type f | sort -r ) > "$tmp/names"
 	while read -r name; do
@@ -41,7 +41,7 @@ another_user() {
 		cmp "$tmp/packed" "$tmp/theirs/packed"
 }
 
-# One date for all members, if one is told.
+# A given date is used for all members.
 with_date() {
 	SOURCE_DATE_EPOCH=1000000000 "$pack" -b "$tree" -o "$tmp/dated" &&
 		KBUILD_BUILD_TIMESTAMP='2001-09-09 01:46:40 UTC' \
@@ -50,7 +50,7 @@ with_date() {
 		[ "$(TZ=UTC tar -tvf "$tmp/dated" | awk '{ print $4 }' | sort -u)" = 2001-09-09 ]
 }
 
-# All at once, on a real kernel's tree.
+# All variations at once, on a real kernel's tree.
 real_tree() {
 	need_kernel
 	share_archive && cp "$archive" "$tmp/packed" || return 1
@@ -74,7 +74,7 @@ done
 ktap_set_plan 10
 "$pack" -b "$tree" -o "$tmp/packed" || ktap_exit_fail_msg "cannot pack"
 ktap_test_result "one core" same taskset -c 0 "$pack" -b "$tree"
-# the others have nothing to do with xz
+# the other variations do not depend on xz's settings
 pack_quickly
 "$pack" -b "$tree" -o "$tmp/packed" || ktap_exit_fail_msg "cannot pack"
 ktap_test_result "another path" another_path

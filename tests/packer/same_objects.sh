@@ -1,27 +1,27 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# Headers of the kernel, each compiled on its own, and drivers from its source: the
-# objects from the archive are those from the full headers, byte for byte.
+# Compile single headers of the kernel and drivers from its source: the objects are
+# byte-identical whether built from the archive or from the full headers.
 #
-# Debug information is compared, too, so that line numbers, macros (-g3) and types that
-# nothing uses are; columns where they stay: for most kernels packing makes one blank of
-# many.
+# The comparison includes debug information and thereby line numbers, macros (-g3) and
+# unused types.  It includes columns only if packing preserves them, which it does for few
+# kernels.
 #
 # Environment:
-#   KHEADERS_OBJECTS  how many headers, and a sixth of it drivers, or "all": all headers
-#                     and 400 drivers; 300 if not set
+#   KHEADERS_OBJECTS  number of headers, and six times the number of drivers, or "all" for
+#                     all headers and 400 drivers (default: 300)
 
 # shellcheck source=../lib/test.sh
 . "$(dirname "$0")/../lib/test.sh"
 
 batch=400	# sources per run of make: an object has up to 2 MB
 
-# Not in the archive, and kheaders.list says why.
+# Not in the archive; see kheaders.list for the reason.
 left_out=generated/utsversion.h
 
-# The full headers in one folder, as the archive has them, so that debug information
-# names the same files.  Debian has them in two.
+# Merge Debian's two header trees into one directory like the archive's, so that debug
+# information names the same files.
 lay_full() {
 	common=$(sed -n 's,^include \(.*\)/Makefile$,\1,p' "$kernel/kdir/Makefile")
 	[ -d "$common" ] || return 1
@@ -29,7 +29,7 @@ lay_full() {
 		cp -rL "$kernel/kdir/." "$tmp/full" && cp "$common/Makefile" "$tmp/full"
 }
 
-# take N: that many of the lines, evenly
+# take N: print N lines of standard input, evenly spaced
 take() {
 	if [ "$1" = all ]; then
 		cat
@@ -42,7 +42,7 @@ take() {
 	fi
 }
 
-# What to write behind #include: the kernel's -I options are undone.
+# Convert the paths of headers to names for #include, by the kernel's -I options.
 list_headers() {
 	( cd "$tmp/full" && find include "arch/$srcarch/include" -name '*.h' ) |
 		sed -e 's,^.*include/generated/uapi/,,' -e "s,^arch/$srcarch/include/generated/,," \
@@ -50,14 +50,14 @@ list_headers() {
 		sort -u | grep -v -x -F -e "$left_out" | take "$1" | awk '{ print "h" NR, $0 }'
 }
 
-# Those that include nothing of their own folder.
+# Drivers that include nothing from their own directory.
 list_drivers() {
 	( cd "$kernel/source" && find drivers -name '*.c' -exec \
 		grep -L '^[[:blank:]]*#[[:blank:]]*include[[:blank:]]*"' {} + ) |
 		sort | take "$1" | awk '{ print "d" NR, $0 }'
 }
 
-# compile TREE LIST: objects go to the folder TREE.o; both trees have one place
+# compile TREE LIST: write objects to TREE.o; both trees are built under the same path
 compile() {
 	rm -rf "$tmp/m" "$tmp/$1.o"
 	mkdir -p "$tmp/m/o" "$tmp/$1.o"
@@ -73,7 +73,7 @@ compile() {
 		esac
 	done < "$2"
 	mv "$tmp/$1" "$tmp/tree"
-	# of what does not compile no object comes, and that is looked at
+	# ignore errors: compare() checks which objects exist
 	kmake -k -j2 -C "$tmp/tree" M="$tmp/m" o/ > "$tmp/$1.log" 2>&1
 	mv "$tmp/tree" "$tmp/$1"
 	while read -r name path; do
@@ -111,7 +111,7 @@ compare_all() {
 	done
 }
 
-# count VERDICT LETTER
+# count VERDICT LETTER: LETTER is h for headers, d for drivers
 count() {
 	grep -c "^$1 $2" "$tmp/verdicts"
 }
@@ -122,7 +122,7 @@ none() {
 	[ "$(count "$1" "$2")" -eq 0 ]
 }
 
-# most LETTER: a run of make that fails as a whole compares nothing
+# most LETTER: most sources compiled, so that the comparison means something
 most() {
 	[ $(($(count skipped "$1") * 2)) -lt "$(grep -c "^$1" "$tmp/list")" ]
 }
@@ -142,7 +142,7 @@ ktap_print_header
 need_kernel_source
 case $arch in
 amd64) srcarch=x86 ;;
-*) ktap_exit_fail_msg "$arch: no compiler for it here" ;;
+*) ktap_exit_fail_msg "$arch: no compiler for this architecture" ;;
 esac
 headers=${KHEADERS_OBJECTS:-300}
 drivers=400

@@ -1,13 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# The comment stripper: what goes, what stays, and where it ends up.
+# The comment stripper: what it removes, what it preserves, and its exact output.
 
 # shellcheck source=../lib/test.sh
 . "$(dirname "$0")/../lib/test.sh"
 
-# gives IN OUT: both for printf; the stripper must turn one into the other, and
-# leave the result as it is; option: -c or nothing
+# gives IN OUT: the stripper converts IN to OUT, and does not change OUT; both are formats
+# for printf, and $option is an option of the stripper or empty
 gives() {
 	# shellcheck disable=SC2059	# they are formats
 	printf "$1" > "$tmp/in"
@@ -25,12 +25,12 @@ check() {
 	ktap_test_result "$1" gives "$2" "$3"
 }
 
-# same TEXT
+# check_kept NAME TEXT: the stripper does not change TEXT
 check_kept() {
 	ktap_test_result "$1" gives "$2" "$2"
 }
 
-# gcc has no objection to a header that -f stripped, and would have to the other.
+# gcc accepts a header stripped with -f, but warns about one stripped without.
 gcc_reads_fallthrough() {
 	cat > "$tmp/fall.h" <<- 'END'
 		#define STEP(x)	case 0: x++; /* Falls through. */ case 1: x++; /* FALLTHRU */ \
@@ -55,7 +55,7 @@ gcc_reads_fallthrough() {
 			"$tmp/all.h"
 }
 
-# In a list the name says what a file is.
+# in_list: strip with a list, where the name determines the kind of a file
 in_list() {
 	rm -rf "$tmp/list"
 	printf '%s\t%s\n' "$tmp/in" "$1" | "$STRIP_COMMENTS" -d "$tmp/list" &&
@@ -101,7 +101,7 @@ others() {
 	in_list script.sh && in_list a.S && in_list a.c && in_list .config && in_list h
 }
 
-# gives_all IN OUT...: pairs, as for gives
+# gives_all IN OUT...: pairs of arguments for gives
 gives_all() {
 	while [ $# -gt 0 ]; do
 		gives "$1" "$2" || {
@@ -112,7 +112,7 @@ gives_all() {
 	done
 }
 
-# keeps_all TEXT...: each stays as it is
+# keeps_all TEXT...: the stripper changes none of them
 keeps_all() {
 	for text; do
 		gives "$text" "$text" || {
@@ -122,7 +122,7 @@ keeps_all() {
 	done
 }
 
-# What only looks like a raw string, by what is in front of its quote.
+# Identifiers before a quote that do not start a raw string.
 not_raw() {
 	gives_all 'R "(a" /* x */\n' 'R "(a"\n' 'R \\\n"(a" /* x */\n' 'R \\\n"(a"\n' \
 		'R/**/"(a" /* x */\n' 'R "(a"\n' 'R\n"(a" /* x */\n' 'R\n"(a"\n' \
@@ -143,7 +143,7 @@ raw() {
 		':R"(/*  )" /* x */\n' '/R"(/*  )" /* x */\n'
 }
 
-# A "/" at a line's end: the first half of a mark, or a division.
+# A "/" at the end of a line: the first half of a comment mark, or a division.
 slash_at_the_end() {
 	keeps_all 'a  /\\\n/ b\n' 'a  /\\\n\\\n* b */\n' '/\\\n* a  */\n' &&
 		gives_all 'a  /\\\n= b; /* x */\n' 'a /\\\n= b;\n' 'a  / \\\n* b; /* x */\n' \
@@ -151,7 +151,7 @@ slash_at_the_end() {
 			'a /* x */ /' 'a /' '/' '/' '*/  a\n' '*/ a\n'
 }
 
-# Where a directive's name ends, and where that of a file begins.
+# The end of a directive's name, and the start of a file name.
 directives() {
 	gives_all '#\n/* x */\n' '#\n\n' '# \t\n/* x */\n' '#\n\n' '#erro  a /* x */\n' '#erro a\n' \
 		'#warnings  a /* x */\n' '#warnings a\n' '#errors  a /* x */\n' '#errors a\n' \
@@ -173,7 +173,7 @@ directives() {
 			'#if a  __has_include /* x */'
 }
 
-# The text of #error is none of C, but comments in it are.
+# The text of #error is not tokenized, but its comments are comments.
 error_lines() {
 	gives_all '#error "/* a  " b  /* x */\n/* y */\n' '#error "/* a  " b  /* x */\n\n' \
 		"#error  '/* a  ' b\n/* y */\n" "#error  '/* a  ' b\n\n" \
@@ -187,7 +187,7 @@ error_lines() {
 			'/* x */\n#error a /*' '#warning  /* x\n*/ y /* z */\n'
 }
 
-# Backslashes, also where nothing follows.
+# Backslashes, also at the end of the file.
 # shellcheck disable=SC1003	# they are in a format
 backslashes() {
 	keeps_all 's = "\\' 's = "b\\\n' 's = "b\\' "c = '\\\\\n /* x */\n" '\\' 'a \\ b  /* x */\n' \
@@ -209,7 +209,7 @@ comment_ends() {
 		keeps_all '/* *' '/**' '/*' 'a  /*/' '/* x *\\\n' '//'
 }
 
-# A checksum has "// " and at least 32 digits on the last line that is not empty.
+# A checksum is "// " and at least 32 digits on the last non-empty line.
 checksums() {
 	sum=0123456789abcdef0123456789abcdef
 	keeps_all "/* x */\n// $sum\n" "/* x */\n// $sum" "/* x */\n// $sum\n\n\n" "// $sum\n" \
@@ -219,7 +219,7 @@ checksums() {
 			"/* x */\n/ $sum\n" "\n/ $sum\n" "/ $sum  /**/\n" "/ $sum\n" "a  $sum" "a $sum"
 }
 
-# Line ends of one kind, and bytes that no header has.
+# Consistent and mixed line ends, and unusual bytes.
 line_ends() {
 	keeps_all '\r/* x */ a\r' '/* x */ a\r\r\n' '/* x */ a\r\n\r' '/* x */ a\n\r\n' 'a  \r' \
 		'\357\273\277/* x */ a\n' '\357\273\277' 'a  /* x */\0' '/* x */  a\rb\r\n' \
@@ -231,7 +231,7 @@ line_ends() {
 			'a "b\\\r\n" /* x */\r\n' 'a "b\\\r\n"\r\n'
 }
 
-# A file of more than is read at once, and one of exactly that.
+# Files larger than the read buffer, and of exactly its size.
 large_files() {
 	for size in 65535 65536 65537 300000; do
 		head -c "$size" /dev/zero | tr '\0' a > "$tmp/in"
@@ -239,7 +239,7 @@ large_files() {
 	done
 }
 
-# list TEXT: what standard input is then, for printf, with names below $tmp/l
+# list TEXT: run the stripper on a list, a format for printf, with files in $tmp/l
 list() {
 	rm -rf "$tmp/list"
 	# shellcheck disable=SC2059	# a format
@@ -255,7 +255,7 @@ make_list() {
 	chmod 600 "$tmp/l/b"
 }
 
-# Every line has its file, with the modes that all have, in directories that are made.
+# Every line's file is written, with mode 644 or 755, in directories created as needed.
 lists() {
 	make_list
 	list 'a\ta.h\nb\tp/q/r/b.h\nx\tp/x\na\tp/q/a.c\nb\t.h\na\tp/Makefile.a\nb\tp/Kbuild\n' || return 1
@@ -270,7 +270,7 @@ lists() {
 		./p/x 755 #!/bin/sh
 	END
 	quiet diff "$tmp/want" "$tmp/out" && list '' && [ ! -e "$tmp/list" ] || return 1
-	# more than there are processors, to a directory below this one
+	# more files than CPUs, to a directory below the current one
 	seq 100 | sed 's,.*,a\tfile&.c,' > "$tmp/names"
 	( cd "$tmp/l" && quiet "$STRIP_COMMENTS" -d n < "$tmp/names" ) &&
 		[ "$(find "$tmp/l/n" -type f | wc -l)" -eq 100 ]
@@ -293,7 +293,7 @@ options() {
 	done
 }
 
-# One bad line fails the whole, wherever it stands; the message names the file.
+# A bad line fails the whole run, wherever it is, and the message names the file.
 bad_lists() {
 	make_list
 	mkdir "$tmp/l/dir"
@@ -310,19 +310,19 @@ bad_lists() {
 		fails_with "c.h: File exists" list 'a\tc.h\na\tx\na\tc.h\n'
 }
 
-# traced INJECTION COMMAND...: with system calls that fail, see strace(1)
+# traced INJECTION COMMAND...: make system calls fail, see strace(1)
 traced() {
 	inject=$1
 	shift
 	strace -f -qq -o "$tmp/trace" -e "inject=$inject" "$@"
 }
 
-# stream INJECTION: with the file $tmp/in as input
+# stream INJECTION [FILE]: strip $tmp/in, with INJECTION on FILE (default: the input)
 stream() {
 	traced "$1" -P "${2:-$tmp/in}" "$STRIP_COMMENTS" < "$tmp/in" > "$tmp/out"
 }
 
-# Interrupted, or done by halves, reads and writes go on where they were.
+# Interrupted or partial reads and writes are continued.
 interrupted() {
 	echo "int  a; /* x */" > "$tmp/in"
 	for call in read write; do
@@ -330,11 +330,11 @@ interrupted() {
 		stream "$call:error=EINTR:when=1" "$tmp/$([ "$call" = read ] && echo in || echo out)" &&
 			[ "$(cat "$tmp/out")" = "int a;" ] || return 1
 	done
-	# the bytes that are said to be written are not
+	# the injected result reports 4 bytes as written that were not
 	stream write:retval=4:when=1 "$tmp/out" && [ "$(cat "$tmp/out")" = "a;" ]
 }
 
-# What fails is told, and is the status.
+# Every failure is reported, and the status is not 0.
 failing_calls() {
 	echo "int  a; /* x */" > "$tmp/in"
 	make_list
@@ -347,14 +347,14 @@ failing_calls() {
 			a.h:openat:error=EMFILE p:mkdir:error=EACCES; do
 		rm -rf "$tmp/list"
 		mkdir "$tmp/list"
-		# the paths as the program names them, and as descriptors have them
+		# strace compares paths both as given and as resolved from descriptors
 		( cd "$tmp/l" && fails_with "${injection%%:*}: " traced "${injection#*:}" \
 			-P "$tmp/list/${injection%%:*}" -P "$tmp/l/${injection%%:*}" \
 			-P "${injection%%:*}" "$STRIP_COMMENTS" -d "$tmp/list" < list ) || return 1
 	done
 }
 
-# A child that dies without a word, and one that never was.
+# A child that dies without a message, and a failing fork().
 failing_children() {
 	make_list
 	printf 'a\ta.h\nb\tb.h\n' > "$tmp/l/list"
@@ -370,7 +370,7 @@ failing_children() {
 	done
 }
 
-# changes COMMAND: the file is changed by COMMAND while it is read
+# changes COMMAND: the stripper reports that COMMAND changed the file while it was read
 changes() {
 	make_list
 	rm -rf "$tmp/list"
@@ -389,7 +389,7 @@ changes() {
 	return 1
 }
 
-# By its size, or by its time, of which nanoseconds count.
+# Changes of the size or the mtime are noticed, down to nanoseconds.
 # shellcheck disable=SC2016	# for the shell that evaluates it
 changing_files() {
 	changes 'echo >> a; touch -d @1 a' && changes 'touch -d "2001-01-01" a' &&
@@ -397,7 +397,7 @@ changing_files() {
 		changes ': > a' && changes 'touch -r a b; echo y >> a; touch -r b a'
 }
 
-# A file of 20 MB where less is allowed than it takes: at two places.
+# A file of 20 MB with limits that make two different allocations fail.
 out_of_memory() {
 	head -c 20000000 /dev/zero | tr '\0' a > "$tmp/in"
 	for limit in 30000 60000; do
@@ -411,31 +411,31 @@ ktap_print_header
 build_strip_comments
 option=
 ktap_set_plan 84
-check "a comment is a blank" 'int/**/a;\n' 'int a;\n'
+check "a comment becomes a blank" 'int/**/a;\n' 'int a;\n'
 check "runs of blanks shrink" 'int \t /* x */ \t a;\n' 'int a;\n'
 check "indentation is one blank" '\t\tint a;\n' ' int a;\n'
-check "blanks at the end go" 'int a; \t\n' 'int a;\n'
-check "a line comment goes" 'int a; // x\nint b;\n' 'int a;\nint b;\n'
-check "lines stay" '/* a\n * b\n */\nint a;\n' '\n\n\nint a;\n'
+check "trailing blanks are removed" 'int a; \t\n' 'int a;\n'
+check "a line comment is removed" 'int a; // x\nint b;\n' 'int a;\nint b;\n'
+check "line numbers are preserved" '/* a\n * b\n */\nint a;\n' '\n\n\nint a;\n'
 check "a comment joins lines" 'int a; /* x\n */ int b;\n' 'int a;\\\n int b;\n'
-check "nothing to join" 'int a; /* x\n */\nint b;\n' 'int a;\n\nint b;\n'
+check "nothing to join after a comment" 'int a; /* x\n */\nint b;\n' 'int a;\n\nint b;\n'
 check "comment before a directive" '/* x\n */ #define A\n' '\n #define A\n'
 check "comment in a directive" '#define A /* x\n */ 1\nint b;\n' '#define A\\\n 1\nint b;\n'
 check "comment in a continued line" '#define A \\\n\t/* x\n\t */ \\\n\tb\n' '#define A\\\n\\\n\\\n b\n'
 check "comment ends a directive" '#define A 1 /* x\n */\nint b;\n' '#define A 1\n\nint b;\n'
-check "continuation into nothing" '#define A 1 \\\n\nint b;\n' '#define A 1\n\nint b;\n'
+check "continuation before an empty line" '#define A 1 \\\n\nint b;\n' '#define A 1\n\nint b;\n'
 check "continued line comment" 'a // x \\\n y\nb\n' 'a\n\nb\n'
-check "continuation glues" 'foo\\\nbar\n' 'foo\\\nbar\n'
+check "continuation inside a token" 'foo\\\nbar\n' 'foo\\\nbar\n'
 check "blank before a continuation" 'foo \\\nbar\n' 'foo \\\nbar\n'
-check "blank behind a continuation" 'foo\\\n  bar\n' 'foo\\\n bar\n'
-check "SPDX stays" '/* SPDX-License-Identifier: X */ /* y */\n// SPDX  z\n' \
+check "blank after a continuation" 'foo\\\n  bar\n' 'foo\\\n bar\n'
+check "SPDX comments are preserved" '/* SPDX-License-Identifier: X */ /* y */\n// SPDX  z\n' \
 	'/* SPDX-License-Identifier: X */\n// SPDX  z\n'
 check "marks in strings" 's = "/* x */  //";  /* y */\n' 's = "/* x */  //";\n'
 check "escapes in strings" 's = "\\"/*"; /* x */ t = "*/";\n' 's = "\\"/*"; t = "*/";\n'
 check "quote in a character" "c = '\"'; /* x */ d = '\\\\''; /* y */\n" "c = '\"'; d = '\\\\'';\n"
 check "continued string" 's = "a  \\\n  /* b"; /* x */\n' 's = "a  \\\n  /* b";\n'
 check "open quote in assembly" "mov r0 @ don't  /* x */ \n/* y */\n" "mov r0 @ don't  /* x */ \n\n"
-check "#error keeps its text" "# error  don't  do /* x */ that \n/* y */\n" "# error  don't  do /* x */ that \n\n"
+check "#error text is preserved" "# error  don't  do /* x */ that \n/* y */\n" "# error  don't  do /* x */ that \n\n"
 check "#warning over two lines" '#warning a  \\\n  b /* x\n */ c\n/* y */\n' '#warning a  \\\n  b /* x\n */ c\n\n'
 check "names in brackets" '#include  <a//b.h>  // x\n# include </*c.h>\n' '#include <a//b.h>\n# include </*c.h>\n'
 check "#import and #include_next" '#import <a//b.h>\n#include_next <c//d> // x\n' \
@@ -444,15 +444,15 @@ check_kept "__has_include" '#if  __has_include(<a//b.h>) /* x */\n'
 check_kept "#elif __has_include over two lines" '#elif  a && \\\n __has_include(<a//b>) // x\n'
 check_kept "a digraph for #" '  %%:include <a//b.h> // x\n'
 check_kept "byte order mark" '\357\273\277#error don'\''t /* x */ this\n'
-check "percent is none" '/* x */ %% /* y */ a\n' ' %% a\n'
-check "division is none" 'a = b / c; a = b /d; /**/\n' 'a = b / c; a = b /d;\n'
+check "a percent sign is not a digraph" '/* x */ %% /* y */ a\n' ' %% a\n'
+check "a division is not a comment" 'a = b / c; a = b /d; /**/\n' 'a = b / c; a = b /d;\n'
 check "stars and slashes" '/***//* **/a/ *b;/*/*/\n' ' a/ *b;\n'
 check "CR LF" '/* a\r\n */\r\nint  a; // x\r\nb /* y\r\n */ c\r\n' '\r\n\r\nint a;\r\nb\\\r\n c\r\n'
 check "no last line end" 'int a; /* x */' 'int a;'
 check "comment at the very end" 'a /* x\n y */' 'a\n'
 check "bytes above 127" 'char *s = "\303\244  \377"; /* \344 */\n' 'char *s = "\303\244  \377";\n'
 check "macro without parameters" '#define A/**/(x)\n' '#define A (x)\n'
-check "nothing" '' ''
+check "an empty file" '' ''
 check_kept "checksum" '/* x */\nint  a;\n// 0123456789abcdef0123456789abcdef01234567\n'
 check_kept "open comment" 'int  a; /* x\n'
 check_kept "NUL" 'int  a;\0 /* x */\n'
@@ -461,33 +461,33 @@ check_kept "raw string" 's = R"x(/*  )x"; /* x */\n'
 check "closing mark split" 'int  a; /* x *\\\n/ int b; /* y **\\\n z */ int c;\n' \
 	'int a;\\\n int b;\\\n int c;\n'
 check_kept "opening mark split" 'int  a; /\\\n* x */ int b;\n'
-check_kept "backslash that is none" '#define A x \\ /* x */\nint  b;\n'
+check_kept "backslash that does not continue a line" '#define A x \\ /* x */\nint  b;\n'
 check "escape split by a line end" 's = "\\\\\n /* x */ n"; /* y */\n' 's = "\\\\\n /* x */ n";\n'
-check_kept "blank behind a backslash, in a comment" '// a \\ \nint  x;\n'
-check_kept "blank behind a backslash, in a literal" 's = "a\\ \nb /* x */ c";\n'
+check_kept "blank after a backslash, in a comment" '// a \\ \nint  x;\n'
+check_kept "blank after a backslash, in a literal" 's = "a\\ \nb /* x */ c";\n'
 check_kept "comment in an include" '#include /**/<a//b>\n'
 check_kept "line end in an include" '#inc\\\nlude <a//b>\n'
 check_kept "opening mark split in #error" '#error /\\\n*\n// */ a\nint  b;\n'
-check_kept "raw string behind a split prefix" 's = R\\\n"(  /* x */ " /* y */ )";\n'
+check_kept "raw string with a split prefix" 's = R\\\n"(  /* x */ " /* y */ )";\n'
 option=-c
-check "columns stay" '\tint  a; /* x */ int b;\t// y\n' ' int  a;         int b;\n'
-check "columns behind lines" '/* a\n  b */ c /* d\n */ e \\\n/**/ f\n' '\n       c\\\n    e\\\n     f\n'
+check "columns are preserved" '\tint  a; /* x */ int b;\t// y\n' ' int  a;         int b;\n'
+check "columns after line breaks" '/* a\n  b */ c /* d\n */ e \\\n/**/ f\n' '\n       c\\\n    e\\\n     f\n'
 check "columns in a directive" ' #  define /* x */ A\t1 /* y */ \n' ' #  define         A 1\n'
 check "columns with CR LF" '/* a\r\n */\tb  c\r\n' '\r\n    b  c\r\n'
 option=-f
-check "fallthrough comments stay" 'a; /* Fall-through */ case 1:\n' 'a; /* Fall-through */ case 1:\n'
-check "in line comments, too" 'a; // fallthru\n/* b */case 1:\n' 'a; // fallthru\n case 1:\n'
-check_kept "what is nearly one stays" 'a; // fallthr\n'
-check "others go" 'a; /* may fall through */ case 1: /* falling thr */\n' 'a; case 1:\n'
+check "fallthrough comments are preserved" 'a; /* Fall-through */ case 1:\n' 'a; /* Fall-through */ case 1:\n'
+check "fallthrough line comments, too" 'a; // fallthru\n/* b */case 1:\n' 'a; // fallthru\n case 1:\n'
+check_kept "a near miss is preserved" 'a; // fallthr\n'
+check "other comments are removed" 'a; /* may fall through */ case 1: /* falling thr */\n' 'a; case 1:\n'
 option=
-ktap_test_result "gcc reads them" gcc_reads_fallthrough
-ktap_test_result "what is no raw string" not_raw
-ktap_test_result "what is a raw string" raw
-ktap_test_result "a slash at a line's end" slash_at_the_end
+ktap_test_result "gcc accepts fallthrough comments" gcc_reads_fallthrough
+ktap_test_result "not a raw string" not_raw
+ktap_test_result "raw strings" raw
+ktap_test_result "a slash at the end of a line" slash_at_the_end
 ktap_test_result "directives" directives
-ktap_test_result "lines of #error" error_lines
+ktap_test_result "#error lines" error_lines
 ktap_test_result "backslashes" backslashes
-ktap_test_result "where comments end" comment_ends
+ktap_test_result "ends of comments" comment_ends
 ktap_test_result "checksums" checksums
 ktap_test_result "line ends" line_ends
 ktap_test_result "large files" large_files
@@ -497,8 +497,8 @@ ktap_test_result "lists" lists
 ktap_test_result "bad lists" bad_lists
 ktap_test_result "options" options
 ktap_test_result "interrupted reads and writes" interrupted
-ktap_test_result "calls that fail" failing_calls
-ktap_test_result "children that fail" failing_children
-ktap_test_result "files that change while they are read" changing_files
+ktap_test_result "failing system calls" failing_calls
+ktap_test_result "failing children" failing_children
+ktap_test_result "files that change while being read" changing_files
 ktap_test_result "out of memory" out_of_memory
 ktap_finished

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
 #
-# Read what "clang -cc1 -dump-raw-tokens" prints, write a line for each token that
-# is neither blank nor comment: file, line, "S" if it starts a line, "B" if a blank
-# is before it, kind and text.  A token's text may have line breaks in it; that it
-# was spliced is left out, how it reads without the splice is what counts.
+# Convert the output of "clang -cc1 -dump-raw-tokens" to a line for each token except
+# blanks and comments: file, line, "S" if it starts a line, "B" if a blank precedes it, kind
+# and text.  A token's text may contain line breaks.  The flag for spliced tokens is dropped,
+# as only the text without the splice matters.
 
 {
 	record = record == "" ? $0 : record "\n" $0
@@ -16,7 +16,7 @@
 	sub(/:[0-9]+>$/, "", where)
 	sub(/\tLoc=<[^\t]*$/, "", text)
 	if (text ~ /^comment / || text ~ /^unknown '[ \t\013\014\r\n]+'(\t|$)/) {
-		# a comment takes the flag that is the next token's
+		# the comment has the flag that belongs to the next token
 		carry = carry || text ~ /\t \[StartOfLine\]/
 		blank = 1
 		next
