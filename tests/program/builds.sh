@@ -1,13 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# The program compiles without a warning by gcc and clang, with glibc and musl, for 32 bits,
-# and needs no liblzma newer than 5.2
+# The program compiles without warnings with gcc and clang, with glibc and musl, and for 32
+# bits, and does not need a liblzma newer than 5.2.
 
 # shellcheck source=../lib/test.sh
 . "$(dirname "$0")/../lib/test.sh"
 
-# Headers of the libraries, for a compiler with another C library than theirs.
+# Link the libraries' headers to $tmp/include, for a compiler with a different C library.
 borrow_headers() {
 	mkdir -p "$tmp/include"
 	for header in archive.h archive_entry.h libkmod.h lzma.h lzma zstd.h lzo nettle gmp.h; do
@@ -17,7 +17,7 @@ borrow_headers() {
 	done
 }
 
-# compiles COMPILER [OPTION...]
+# compiles COMPILER [OPTION...]: all sources compile without warnings
 compiles() {
 	for file in "$top"/userspace/*.c; do
 		quiet "$@" -D_FILE_OFFSET_BITS=64 -std=gnu11 -Wall -Wextra -Wformat=2 -Wshadow \
@@ -25,7 +25,7 @@ compiles() {
 	done
 }
 
-# The names of symbols in the library carry the version that brought them.
+# The library's symbol versions show the release that introduced them.
 old_liblzma() {
 	quiet make -s -C "$top/userspace" BUILDDIR="$tmp/build" || return 1
 	objdump -T "$tmp/build/kheaders" | grep -o 'XZ_[0-9.]*' | sort -u > "$tmp/versions"
@@ -33,7 +33,7 @@ old_liblzma() {
 	[ -s "$tmp/versions" ] && ! grep -v -x -e XZ_5.0 -e XZ_5.2 "$tmp/versions"
 }
 
-# A file of more than 2 GB can be opened on 32 bits, too.
+# Files larger than 2 GB can be opened on 32 bits.
 large_files() {
 	echo '#include <sys/types.h>
 _Static_assert(sizeof(off_t) == 8, "off_t");' > "$tmp/large.c"
@@ -41,7 +41,7 @@ _Static_assert(sizeof(off_t) == 8, "off_t");' > "$tmp/large.c"
 		grep -o -e '-D_FILE_OFFSET_BITS=64') && quiet "$1" "$flags" -fsyntax-only "$tmp/large.c"
 }
 
-# with NAME COMPILER COMMAND...: skip where it is not installed
+# with NAME COMPILER COMMAND...: skip the test if COMPILER is not installed
 with() {
 	name=$1
 	compiler=$2

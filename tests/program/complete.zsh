@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-# Print what the completion function in the file $1 offers.
+# Print the matches that the completion function in the file $1 offers.
 
 compdef() { :; }
 _files() { print -r -- "files $*"; }

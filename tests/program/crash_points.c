@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Run a command in a root of its own, and end it, or make one of its system calls fail,
- * at a given point.  See usage_text.
+ * Run a command in its own root directory, and at a given system call kill it or make the
+ * call fail.  See usage_text.
  *
- * A seccomp filter stops the command at the calls that matter and at no others, so that
- * a traced run takes hardly longer than a plain one.
+ * A seccomp filter stops the command only at relevant calls, so that tracing adds hardly
+ * any time.
  */
 #define _GNU_SOURCE
 #include <elf.h>
@@ -32,24 +32,24 @@
 static const char usage_text[] =
 	"Usage: crash_points [OPTION]... ROOT COMMAND [ARGUMENT]...\n"
 	"\n"
-	"Run COMMAND with ROOT as its root directory, and count the system calls that change\n"
-	"something or can fail: of COMMAND, its threads, and its children.\n"
+	"Run COMMAND with ROOT as its root directory, and count the system calls of COMMAND,\n"
+	"its threads and its children that change something or can fail.\n"
 	"\n"
-	"  -l FILE     write a line for each of them: number, kind, name, object.  Kind is\n"
-	"              \"change\", or \"read\" for one that changes nothing\n"
-	"  -b N        kill all of them right before call N\n"
-	"  -a N        kill all of them right after call N\n"
-	"  -e N:ERRNO  let call N fail with ERRNO, a number\n"
-	"  -r RELEASE  what uname() reports\n"
+	"  -l FILE     write a line for each call: number, kind, name, object.  Kind is\n"
+	"              \"change\", or \"read\" for a call that changes nothing\n"
+	"  -b N        kill all processes right before call N\n"
+	"  -a N        kill all processes right after call N\n"
+	"  -e N:ERRNO  make call N fail with ERRNO, a number\n"
+	"  -r RELEASE  make uname() report RELEASE\n"
 	"\n"
-	"Exit status: that of COMMAND, 128 and the number of the signal that ended it, or 250\n"
-	"if it has no call N; 251 for usage errors and what goes wrong here.\n";
+	"Exit status: that of COMMAND, 128 plus the number of the signal that killed it, or 250\n"
+	"if it has no call N; 251 for usage errors and failures of this program.\n";
 
 enum { NOT_REACHED = 250, BROKEN = 251 };
 
 /*
- * How to find what a call is about: the arguments that are a descriptor and a path, -1
- * for none.
+ * The traced calls; @fd and @path are the indices of the arguments that name the object, a
+ * descriptor and a path, or -1.
  */
 static const struct call {
 	long nr;
@@ -90,14 +90,14 @@ static const struct call {
 #define CALLS (sizeof(calls) / sizeof(calls[0]))
 
 /*
- * @point: the number of the call to do something at, 0 if none
- * @when: 'b', 'a' or 'e'
- * @error: for 'e'
+ * @point: the number of the call to act at, 0 if none
+ * @when: the option that set it: 'b', 'a' or 'e'
+ * @error: the error for 'e'
  * @count: calls so far
- * @reached: the point was
- * @killed: all of them were killed there
- * @victim: the thread that is to be killed after its call
- * @uts: where uname() is to write in the thread that called it last
+ * @reached: the point was reached
+ * @killed: all processes were killed there
+ * @victim: the thread to kill after its call
+ * @uts: the argument of the last uname(), in the thread that called it
  */
 static struct {
 	const char *root, *release;
@@ -148,18 +148,18 @@ static void run_child(char **argv)
 	fail(argv[0]);
 }
 
-/* Copy the string at @address in @pid. */
+/* Copy the string at @address in process @pid. */
 static void read_string(pid_t pid, uint64_t address, char *to, size_t size)
 {
 	struct iovec local = { to, size - 1 }, remote = { (void *)address, size - 1 };
 
-	/* not across the end of what is mapped */
+	/* do not cross the end of the mapping */
 	while (remote.iov_len && process_vm_readv(pid, &local, 1, &remote, 1, 0) < 0)
 		remote.iov_len /= 2;
 	to[remote.iov_len] = '\0';
 }
 
-/* What the call is about, seen from the root: "directory" "path". */
+/* Write the object of the call, a path relative to the root, to @to. */
 static void describe(pid_t pid, const struct call *c, const uint64_t *args, char *to, size_t size)
 {
 	char link[64], dir[PATH_MAX] = "", path[PATH_MAX] = "";
@@ -181,7 +181,7 @@ static void describe(pid_t pid, const struct call *c, const uint64_t *args, char
 	snprintf(to, size, "%s%s%s", dir, n > 0 && *path ? "/" : "", path);
 }
 
-/* Does the call, of those in the table, change something? */
+/* Does this call change something? */
 static bool changes(const struct call *c, const uint64_t *args)
 {
 	int flags = O_CREAT;
@@ -193,7 +193,7 @@ static bool changes(const struct call *c, const uint64_t *args)
 	return !c->read_only && flags & (O_CREAT | O_TRUNC | (O_TMPFILE & ~O_DIRECTORY));
 }
 
-/* @at: the one that has stopped, the command or a child of it */
+/* @at: the stopped process, the command or one of its children */
 static void kill_all(pid_t at)
 {
 	int status;
@@ -202,14 +202,14 @@ static void kill_all(pid_t at)
 	run.killed = true;
 	kill(run.child, SIGKILL);
 	kill(at, SIGKILL);
-	/* the others when they stop next */
+	/* kill the others when they stop next */
 	while ((pid = waitpid(-1, &status, __WALL)) > 0) {
 		if (WIFSTOPPED(status))
 			kill(pid, SIGKILL);
 	}
 }
 
-/* Let the call at which @pid has stopped fail, without being made. */
+/* Make the call at which @pid has stopped fail with @error, without executing it. */
 static void skip_call(pid_t pid, int error)
 {
 #if defined(__x86_64__)
@@ -232,11 +232,11 @@ static void skip_call(pid_t pid, int error)
 	io = (struct iovec){ &none, sizeof(none) };
 	ptrace(PTRACE_SETREGSET, pid, NT_ARM_SYSTEM_CALL, &io);
 #else
-#error "how does a call fail on this architecture?"
+#error "add how to make a call fail on this architecture"
 #endif
 }
 
-/* At a call; returns the request to go on with. */
+/* Handle a stop before a call; returns the ptrace request to continue with. */
 static int at_call(pid_t pid)
 {
 	struct __ptrace_syscall_info info;
@@ -270,7 +270,7 @@ static int at_call(pid_t pid)
 	return run.when == 'a' ? PTRACE_SYSCALL : PTRACE_CONT;
 }
 
-/* At the end of a call: uname(), or the one after which all is to end. */
+/* Handle a stop after a call: uname(), or the call after which to kill all. */
 static void at_end_of_call(pid_t pid)
 {
 	struct utsname uts = { };

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""End the program at every system call that changes something, and let each call fail.
+"""Kill the program at every system call that changes something, and make each call fail.
 
-Each command below is run once, to see its system calls and what it leaves; then once for
-each point: killed right before a call, killed right after it, and with the call failing
-by each error that it can have.  After each run the table of states in
-Documentation/states.md must hold, and the same command run once more must leave what it
-leaves when nothing happens.
+Run each command below once to record its system calls and the resulting files.  Then run
+it once for each point: killed right before a call, killed right after it, and with the
+call failing with each of its possible errors.  After each run the table of states in
+Documentation/states.md must hold, and running the same command again must give the same
+files as an undisturbed run.
 """
 
 import argparse
@@ -26,7 +26,7 @@ TREE = f"{PLACE}/{RELEASE}"
 BUILD = f"/lib/modules/{RELEASE}/build"
 
 MAKES = ["ENOSPC", "EIO", "EPERM", "EROFS"]
-# errors that a call can have; by its name without "at" and a version at the end
+# possible errors of a call, by its name without a final "at" and version
 ERRORS = {
     "mkdir": MAKES, "symlink": MAKES, "link": MAKES + ["EXDEV"], "mknod": MAKES,
     "rename": MAKES + ["EXDEV", "EINVAL"], "unlink": ["EIO", "EPERM", "EROFS", "EBUSY"],
@@ -44,7 +44,7 @@ ERRORS = {
     "newfstat": ["EIO"], "stat": ["EIO"], "lstat": ["EIO"], "statx": ["EIO"],
     "readlink": ["EIO"], "memfd_create": ["EMFILE"], "faccess": ["EIO"], "access": ["EIO"],
 }
-# after the failure of one of these a staging or retired name may be left for the next run
+# if one of these fails, a staging or retired directory may be left for the next run
 CLEANS = {"unlink", "rmdir", "open", "getdents64", "umount", "rename", "fstat", "newfstat",
           "fsync", "statx"}
 
@@ -53,12 +53,12 @@ SYNCS = {"fsync", "fdatasync", "syncfs"}
 
 
 def short(call):
-    """A call's name without what tells its versions apart."""
+    """A call's name without the suffix of its version."""
     return re.sub(r"(at)?[2]?$", "", call)
 
 
-# Each variant: a function that prepares, and the arguments.  The trees, links and files
-# that it may change are found by comparing what was there with what it leaves.
+# Each variant is a function that prepares the root directory, and arguments.  The files that
+# it may change are found by comparing the state before and after an undisturbed run.
 
 NEW, OLD = world.archive(tag="new"), world.archive(tag="old")
 BID_OLD, BID_NEW = b"1" * 20, b"2" * 20
@@ -99,7 +99,7 @@ def current(w):
 
 
 def bare(w):
-    """Without a directory of modules: the program makes and removes it."""
+    """There is no modules directory, so the program creates and removes it."""
     fresh(w)
     prepare(w, "extract")
 
@@ -134,7 +134,7 @@ def stale_in_memory(w):
 
 
 def others(w):
-    """Trees of two other kernels, one of which is gone, with links; and the running one's."""
+    """The running kernel's tree, and linked trees of two others, one not installed."""
     for release in ("5.1.0-t", "5.2.0-t"):
         w.kernel(BID_OLD, world.archive(release, "x"), release)
         prepare(w, "extract")
@@ -185,9 +185,9 @@ def private(w):
 
 # name, preparation, arguments
 VARIANTS = [
-    ("extract, nothing there", fresh, "extract"),
-    ("extract, modules there", module_directory, "extract"),
-    ("extract, root's alone", private, "extract"),
+    ("extract, no modules directory", fresh, "extract"),
+    ("extract, with modules directory", module_directory, "extract"),
+    ("extract, root-only archive", private, "extract"),
     ("extract, build link dangles", dangling, "extract"),
     ("extract, build link is a distribution's", distribution, "extract"),
     ("extract, tree is current", current, "extract"),
@@ -196,7 +196,7 @@ VARIANTS = [
     ("extract, tree is stale, archive damaged", stale_broken, "extract"),
     ("extract, stale tree in memory", stale_in_memory, "extract"),
     ("extract --force", current, "extract --force"),
-    ("extract --tmpfs, nothing there", module_directory, "extract --tmpfs"),
+    ("extract --tmpfs, no tree", module_directory, "extract --tmpfs"),
     ("extract --tmpfs, stale tree on disk", stale, "extract --tmpfs"),
     ("extract --tmpfs, stale tree in memory", stale_in_memory, "extract --tmpfs"),
     ("extract --tmpfs --force", in_memory, "extract --tmpfs --force"),
@@ -208,19 +208,19 @@ VARIANTS = [
     ("extract --dest --tmpfs", destination_stale,
      "extract --archive /srv/a.tar.xz --dest /srv/t --tmpfs"),
     ("extract --image", destination, "extract --archive /srv/a.tar.xz --image /srv/i.erofs"),
-    ("extract --image, one there", image_there,
+    ("extract --image, replacing one", image_there,
      "extract --archive /srv/a.tar.xz --image /srv/i.erofs"),
     ("extract --sysext", fresh, "extract --sysext"),
     ("extract --sysext, tree is stale", stale, "extract --sysext"),
     ("remove", current, "remove"),
-    ("remove, no modules there", bare, "remove"),
+    ("remove, no modules directory", bare, "remove"),
     ("remove, tree is stale", stale, "remove"),
     ("remove, tree in memory", in_memory, "remove"),
     ("remove --old", others, "remove --old"),
     ("remove --all", others, "remove --all"),
     ("remove --dest", destination_there, "remove --dest /srv/t"),
     ("dump -o", kernel_image, "dump /srv/image -o /srv/out"),
-    ("dump -o, one there", dumped_before, "dump /srv/image -o /srv/out"),
+    ("dump -o, replacing a file", dumped_before, "dump /srv/image -o /srv/out"),
     ("dump", kernel_image, "dump /srv/image"),
     ("verify", current, "verify"),
     ("status", current, "status --json"),
@@ -228,7 +228,7 @@ VARIANTS = [
 
 
 def leftover(path):
-    """Is @path one of the program's own, for the next run to clean up?"""
+    """Is @path a temporary name of the program, which the next run removes?"""
     return any(".kheaders" in part and part != ".kheaders" for part in path.split("/"))
 
 
@@ -241,12 +241,12 @@ def leftovers(seen):
 
 
 def is_for_modules(path):
-    """The directory that the program makes for a link, and removes if nothing else is there."""
+    """Is it a modules directory, which the program creates for a link and removes if empty?"""
     return os.path.dirname(path) == "/lib/modules"
 
 
 def things(seen):
-    """All but directories that one command makes and another need not."""
+    """Omit directories that only some commands create."""
     return {path: what for path, what in without_leftovers(seen).items()
             if what[0] != "directory" or path.count("/") > PLACE.count("/")}
 
@@ -263,7 +263,7 @@ class Variant:
         self.prepare(self.w)
 
     def learn(self):
-        """Run it once without harm; False if the program has no such option."""
+        """Run it once undisturbed; False if the program does not know the option."""
         self.start()
         self.before = self.w.snapshot()
         with tempfile.NamedTemporaryFile(mode="r") as log:
@@ -279,7 +279,7 @@ class Variant:
                       if path.startswith("/lib/modules/") and what[0] == "link"}
         for number, kind, call, path in self.calls:
             if kind == "read" and re.search(r"\.so|^/lib|^/usr/lib|^/proc|^/sys/dev", path):
-                continue	# what the loader of another program looks for
+                continue	# files that the loader of another program searches for
             if kind == "change":
                 self.points += [("-b", number, call, path), ("-a", number, call, path)]
             name = short(call) + ("+" if call.startswith("open") and kind == "change" else "")
@@ -288,7 +288,7 @@ class Variant:
         return True
 
     def learn_other(self):
-        """What another command leaves after it, on what there is only by default."""
+        """Record the files after the opposite command; only with default locations."""
         self.other = {"extract": ["remove"], "remove": ["extract"]}.get(self.arguments[0])
         options = " ".join(self.arguments[1:])
         if options not in ("", "--force") or below(self.before, world.RUN):
@@ -298,14 +298,14 @@ class Variant:
             self.after_other = things(self.w.snapshot())
 
     def check_order(self):
-        """What gets its name is on the disk before, and the name is after."""
+        """A tree is synced before its rename, and its directory right after it."""
         wrong = []
         changes = [(call, path) for _, kind, call, path in self.calls if kind == "change"]
         for i, (call, path) in enumerate(changes):
             if not call.startswith("rename") or not path.startswith((PLACE, "/srv")):
                 continue
             if changes[i + 1:i + 2] == [(call, path)]:
-                continue	# in another way, as this failed
+                continue	# failed, and retried in another way
             inside = [c for c, p in changes[:i] if not c.startswith("rename") and
                       (p.startswith(path) or c == "syncfs")]
             if leftover(path) and inside and inside[-1] not in SYNCS:
@@ -315,7 +315,7 @@ class Variant:
         return wrong
 
     def check(self, point):
-        """Run to @point, and compare; returns what is wrong."""
+        """Run to @point and check the result; return the faults found."""
         self.start()
         option, number, call, path = point
         status, out, err = self.w.run(self.arguments, (option, number))
@@ -335,7 +335,7 @@ class Variant:
         return wrong + self.check_again()
 
     def forget_unfinished(self, seen):
-        """A dump that is killed leaves its unfinished file, by a random name like sed's."""
+        """A killed dump leaves its temporary file, which has a random name like sed's."""
         for path in [path for path in seen if re.fullmatch(r"/srv/out\.\w{6}", path)]:
             os.unlink(self.w.path(path))
             del seen[path]
@@ -345,7 +345,7 @@ class Variant:
         for tree in self.trees:
             now = below(seen, tree)
             if now and now not in (below(self.before, tree), below(self.after, tree)):
-                wrong.append(f"{tree}: neither whole nor absent: {len(now)} names")
+                wrong.append(f"{tree}: neither complete nor absent: {len(now)} names")
         for link in self.links:
             now = seen.get(link)
             if now and now not in (self.before.get(link), self.after.get(link)):
@@ -356,7 +356,7 @@ class Variant:
             if leftover(path) or path in self.links or self.in_tree(path):
                 continue
             if what not in (self.before.get(path), self.after.get(path)):
-                wrong.append(f"{path}: made or changed")
+                wrong.append(f"{path}: created or changed")
         for path in self.before:
             if path not in seen and path in self.after and path not in self.links and \
                     not self.in_tree(path):
@@ -368,8 +368,8 @@ class Variant:
 
     def check_link(self, seen, link, failed):
         """
-        A link leads to a whole tree of this kernel, unless it is the link that failed, or
-        what tells which kernel this is.
+        A link leads to a complete tree of this kernel, unless the failed call was about the
+        link or about identifying the kernel.
         """
         target = seen[link][1]
         if target not in self.trees or failed.startswith(os.path.dirname(link)) or \
@@ -378,16 +378,16 @@ class Variant:
         release = link.split("/")[3]
         tree = below(seen, target)
         tag = "x" if release != RELEASE else "new"
-        return [] if describes(tree, release, tag) else [f"{link}: leads to what is not current"]
+        return [] if describes(tree, release, tag) else [f"{link}: leads to a stale tree"]
 
-    def check_error(self, seen, status, said, call, path):
+    def check_error(self, seen, status, printed, call, path):
         wrong = []
         if status > 3:
             wrong.append(f"status {status}")
         if status == 0 and without_leftovers(seen) != self.after and \
-                not (said and path.startswith("/lib/modules")):
-            wrong.append("status 0 and not done")
-        if status in (1, 2) and self.status != status and not said:
+                not (printed and path.startswith("/lib/modules")):
+            wrong.append("status 0, but not done")
+        if status in (1, 2) and self.status != status and not printed:
             wrong.append("no message")
         if leftovers(seen) and short(call) not in CLEANS:
             wrong.append(f"left: {leftovers(seen)}")
@@ -429,7 +429,7 @@ class Variant:
 
 
 def choose(variants, budget, seed):
-    """All points, or @budget of them: of each variant its share, at least four."""
+    """Choose all points, or about @budget of them: of each variant its share, at least four."""
     total = sum(len(v.points) for v in variants)
     for v in variants:
         v.chosen = v.points
@@ -439,7 +439,7 @@ def choose(variants, budget, seed):
 
 
 def work(variants, which, of, out):
-    """Check the share @which of all points; write what is wrong."""
+    """Check the share @which of all points, and write the results."""
     n = 0
     for v in variants:
         if not which:
@@ -458,14 +458,14 @@ def work(variants, which, of, out):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("-p", "--points", type=int, default=0, help="how many; 0 for all")
+    parser.add_argument("-p", "--points", type=int, default=0, help="number of points; 0 for all")
     parser.add_argument("-s", "--seed", default="1")
-    parser.add_argument("-v", "--variant", default="", help="only those whose name has it")
+    parser.add_argument("-v", "--variant", default="", help="only variants whose name contains it")
     parser.add_argument("-j", "--jobs", type=int, default=os.cpu_count())
     parser.add_argument("-c", "--calls", action="store_true", help="list the calls instead")
     parser.add_argument("program")
     parser.add_argument("runner")
-    parser.add_argument("work", help="an empty directory in a mount namespace of our own")
+    parser.add_argument("work", help="an empty directory in a private mount namespace")
     args = parser.parse_args()
     began = time.time()
     names = []
@@ -504,7 +504,7 @@ def one_job(args, job, name, out):
 
 
 def report(args, began):
-    """A line of KTAP for each variant; returns whether one is wrong."""
+    """Print a line of KTAP for each variant; return whether any failed."""
     results = {}
     for job in range(args.jobs):
         with open(f"{args.work}/{job}.out") as lines:

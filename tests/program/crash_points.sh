@@ -1,15 +1,15 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# The program is killed before and after every system call that changes something, and
-# each of its calls fails once by every error it can have: no tree is ever half there, no
-# link leads to a stale one, nothing foreign is touched, and the next run cleans up.
+# Kill the program before and after every system call that changes something, and make
+# each call fail with each possible error: a tree is never incomplete, no link leads to a
+# stale tree, foreign files are not touched, and the next run cleans up.
 #
 # Environment:
-#   KHEADERS_WHOLE    "y": all points, not a sample
-#   KHEADERS_SEED     chooses the sample; 1 if not set
-#   KHEADERS_JOBS     how many run at once; 1 if not set
-#   KHEADERS_PROGRAM  the program, built by STATIC=y; built here if not set
+#   KHEADERS_WHOLE    "y" for all points instead of a sample
+#   KHEADERS_SEED     seed of the sample (default: 1)
+#   KHEADERS_JOBS     number of parallel jobs (default: 1)
+#   KHEADERS_PROGRAM  a program built with STATIC=y (default: build one)
 
 # shellcheck source=../lib/test.sh
 . "$(dirname "$0")/../lib/test.sh"

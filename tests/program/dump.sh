@@ -1,22 +1,22 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# kheaders dump: finds the archive in every kind of image, and writes nothing but its output
+# kheaders dump finds the archive in every kind of image, and writes only its output.
 
 # shellcheck source=../lib/program.sh
 . "$(dirname "$0")/../lib/program.sh"
 
-# An image whose archive is between its marks, and around that what kernels have.
+# Print an image with an archive between its markers, surrounded by other data.
 make_image() {
 	head -c 300000 "$program"
-	printf 'IKHD_ST\0rubbish'
+	printf 'IKHD_ST\0garbage'
 	printf 'IKHD_ST\0'
 	cat "$tmp/a"
 	printf 'IKHD_ED\0'
 	head -c 200000 "$program"
 }
 
-# dumps FILE
+# dumps FILE: dumping FILE prints the archive
 dumps() {
 	rm -f "$tmp/out"
 	run 0 dump "$1" -o "$tmp/out" && cmp -s "$tmp/out" "$tmp/a" && return
@@ -24,7 +24,7 @@ dumps() {
 	return 1
 }
 
-# embed NAME COMMAND...: the image compressed, whole and with something around it
+# embed NAME COMMAND...: dump the image compressed by COMMAND, alone and embedded
 embed() {
 	name=$1
 	shift
@@ -32,7 +32,7 @@ embed() {
 	{
 		head -c 20000 "$program"
 		cat "$tmp/image.$name"
-		# its size, as the kernel's makefiles append it, and more
+		# the size that the kernel's makefiles append, and other data
 		printf '\1\2\3\4'
 		head -c 20000 "$program"
 	} > "$tmp/zimage.$name"
@@ -60,7 +60,7 @@ from_stdin() {
 		! : | "$program" dump - 2> "$tmp/output" && prints "standard input: empty"
 }
 
-# To a terminal it writes nothing.
+# It refuses to write to a terminal.
 terminal() {
 	script -q -e -c "'$program' dump '$tmp/image'" /dev/null > "$tmp/output" 2>&1
 	[ $? -eq 2 ] && prints "a terminal; redirect it" && [ "$(wc -c < "$tmp/output")" -lt 200 ]
@@ -74,7 +74,7 @@ block_device() {
 	return "$rc"
 }
 
-# A device, a pipe, a link: written through, and they stay what they are.
+# It writes through devices, pipes and links and does not replace them.
 written_through() {
 	mkdir -p "$tmp/dev" && mknod "$tmp/dev/null" c 1 3 && mkfifo "$tmp/dev/fifo" &&
 		ln -s "$tmp/file" "$tmp/dev/link" && echo long > "$tmp/file" &&
@@ -86,7 +86,7 @@ written_through() {
 		[ -p "$tmp/dev/fifo" ] && only "$tmp/dev" fifo link null
 }
 
-# Whoever may not read the image may not read what was in it.
+# The output must not be readable for anyone who cannot read the image.
 modes() {
 	mkdir "$tmp/modes" && cp "$tmp/image" "$tmp/private" && chmod 600 "$tmp/private" &&
 		run 0 dump "$tmp/private" -o "$tmp/modes/out" && mode 600 "$tmp/modes/out" &&
@@ -95,7 +95,7 @@ modes() {
 		mode 600 "$tmp/modes/out" && only "$tmp/modes" new out
 }
 
-# What an earlier run left does not block it, and the output is there whole or as before.
+# Leftovers of an earlier run do not matter, and the output is either complete or unchanged.
 whole_or_not() {
 	mkdir "$tmp/whole" && echo old > "$tmp/whole/out" && : > "$tmp/whole/out.new" &&
 		run 0 dump "$tmp/image" -o "$tmp/whole/out" && cmp "$tmp/whole/out" "$tmp/a" &&
@@ -105,7 +105,7 @@ whole_or_not() {
 		[ "$(cat "$tmp/whole/out")" = old ] && only "$tmp/whole" out out.new
 }
 
-# Holes are not read: 20 GB are searched in no time.
+# Holes are not read: searching 20 GB takes almost no time.
 sparse() {
 	{ cat "$tmp/image"; } > "$tmp/sparse" && truncate -s 20G "$tmp/sparse" || return 0
 	timeout 10 "$program" dump "$tmp/sparse" | cmp - "$tmp/a" || return 1
@@ -135,14 +135,14 @@ need_program
 archive "$tmp/a" 1.2.3
 make_image > "$tmp/image"
 ktap_set_plan 10
-ktap_test_result "an archive in every kind of image" every_kind
-ktap_test_result "to standard output" to_stdout
-ktap_test_result "from standard input" from_stdin
-ktap_test_result "nothing to a terminal" terminal
-ktap_test_result "from a block device" block_device
-ktap_test_result "devices, pipes and links are written through" written_through
-ktap_test_result "the output is no more public than the image" modes
-ktap_test_result "the output is there whole or as it was" whole_or_not
+ktap_test_result "finds an archive in every kind of image" every_kind
+ktap_test_result "writes to standard output" to_stdout
+ktap_test_result "reads standard input" from_stdin
+ktap_test_result "refuses to write to a terminal" terminal
+ktap_test_result "reads a block device" block_device
+ktap_test_result "writes through devices, pipes and links" written_through
+ktap_test_result "the output is no more readable than the image" modes
+ktap_test_result "the output is complete or unchanged" whole_or_not
 ktap_test_result "a sparse file" sparse
 ktap_test_result "an image without an archive" none
 ktap_finished

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# kheaders extract: what it makes of the running kernel's archive, and when
+# kheaders extract: when it extracts the running kernel's archive, and the result
 
 # shellcheck source=../lib/program.sh
 . "$(dirname "$0")/../lib/program.sh"
@@ -24,7 +24,7 @@ force() {
 		only /var/cache/kheaders "$running"
 }
 
-# Whoever may not read the archive may not read the tree, nor an image of it.
+# The tree and images must not be readable for anyone who cannot read the archive.
 root_only() {
 	machine && offer "$tmp/a" 400 && run 0 extract && mode 700 "$cache_tree" &&
 		run 0 extract --image /run/image && mode 600 /run/image &&
@@ -33,7 +33,7 @@ root_only() {
 		mode 700 "$cache_tree"
 }
 
-# A pipe tells nothing about who may read what comes through it.
+# A pipe does not show who may read its content, so the tree is private.
 from_stdin() {
 	machine && "$program" extract --archive - --dest /run/t < "$tmp/a" &&
 		mode 755 /run/t && run 0 verify --archive "$tmp/a" --dest /run/t &&
@@ -43,7 +43,7 @@ from_stdin() {
 		prints "standard input: " && [ ! -e /run/v ]
 }
 
-# Where the kernel's configuration gives modules BTF, the kernel's own is what they get it from.
+# If the configuration enables BTF for modules, vmlinux is a link to the running kernel's BTF.
 btf_link() {
 	with_config='mkdir -p include/config; echo "CONFIG_DEBUG_INFO_BTF_MODULES=y" > include/config/auto.conf'
 	archive "$tmp/btf" "$running" "$with_config; echo CONFIG_LAST=y >> include/config/auto.conf"
@@ -60,7 +60,7 @@ btf_link() {
 	offer "$tmp/btf" && run 0 extract --force && [ ! -L "$cache_tree/vmlinux" ]
 }
 
-# Members that their owner alone may use stay so.
+# Members with private modes keep them.
 private_members() {
 	archive "$tmp/private" "$running" 'chmod 600 Makefile; chmod 700 scripts scripts/mod/modpost'
 	machine && offer "$tmp/private" && run 0 extract && mode 600 "$cache_tree/Makefile" &&
@@ -68,7 +68,7 @@ private_members() {
 		mode 755 "$cache_tree/scripts/mod" && run 0 verify
 }
 
-# As mainline's CONFIG_IKHEADERS makes it: links in include/dt-bindings.
+# Archives of mainline's CONFIG_IKHEADERS contain links in include/dt-bindings.
 mainline_links() {
 	archive "$tmp/links" "$running" '
 		mkdir -p include/dt-bindings/clock include/uapi/linux
@@ -82,7 +82,7 @@ mainline_links() {
 		echo >> "$cache_tree/include/dt-bindings/codes.h" && run 1 verify
 }
 
-# refused WHY COMMAND: an archive with what COMMAND makes is refused, and nothing is left
+# refused WHY COMMAND: an archive modified by COMMAND is refused, and nothing is left
 refused() {
 	archive "$tmp/bad" "$running" "$2"
 	machine && offer "$tmp/bad" && run 1 extract && prints "$1" && linked &&
@@ -112,7 +112,7 @@ odd_release() {
 	done
 }
 
-# One line, whatever is damaged.
+# One line, whatever the damage.
 one_message() {
 	machine
 	head -c "$(($(wc -c < "$tmp/a") / 2))" "$tmp/a" > "$tmp/cut"
@@ -124,7 +124,7 @@ one_message() {
 	done
 }
 
-# Without a build-id the archive's checksum tells.
+# Without a build-id the archive's checksum decides.
 without_build_id() {
 	machine && kernel && offer "$tmp/a" && run 0 extract && prints extracted &&
 		run 0 extract && prints_nothing && offer "$tmp/b" && run 0 status &&
@@ -137,7 +137,7 @@ replaces_stale() {
 		[ -e "$cache_tree/b" ] && linked "$cache_tree" && only /var/cache/kheaders "$running"
 }
 
-# A tree of the running release from a file is not stale, unless the kernel has its own.
+# A tree of this release from a file is not stale, unless the kernel has its own archive.
 from_file() {
 	machine && run 0 extract --link --archive "$tmp/b" && linked "$cache_tree" &&
 		run 3 status && prints "of this release, from a file" && run 3 extract && linked "$cache_tree" &&
@@ -159,7 +159,7 @@ foreign() {
 		rm "$cache_tree/file" && run 0 extract && linked "$cache_tree"
 }
 
-# Below /run the tree goes with the next boot, and a link to it leads to nothing then.
+# A tree below /run is lost on reboot, which leaves a dangling link.
 in_memory() {
 	machine && offer "$tmp/a" && mounts=$(wc -l < /proc/mounts) &&
 		run 0 extract --tmpfs && linked "$run_tree" &&
@@ -176,7 +176,7 @@ no_memory() {
 		run 1 extract --tmpfs && prints "less than 64 MB free" && linked
 }
 
-# In an overlayfs whose lower layer has the tree, it cannot be renamed.
+# A tree in the lower layer of an overlayfs cannot be renamed.
 overlay() {
 	machine && offer "$tmp/a" && run 0 extract || return 1
 	mkdir -p /run/lower /run/upper /run/work
@@ -190,14 +190,14 @@ overlay() {
 	return "$rc"
 }
 
-# A part of its path may be a link.
+# A component of its path may be a link.
 through_link() {
 	machine && offer "$tmp/a" && mkdir /run/data && ln -s /run/data /var/cache/kheaders &&
 		run 0 extract && linked "$cache_tree" && [ -e "/run/data/$running/Makefile" ] &&
 		run 0 remove && linked && only /run/data
 }
 
-# What a killed run left, also of an image, goes with the next.
+# The next run removes leftovers of a killed one, including those of an image.
 leftovers() {
 	machine && offer "$tmp/a" && mkdir -p /var/cache/kheaders/.kheaders-staging-1/a \
 		/var/cache/kheaders/.kheaders-retired-1/a && run 0 extract &&
@@ -206,7 +206,7 @@ leftovers() {
 		run 0 extract --image /run/i/image && only /run/i image
 }
 
-# The reader of its output has gone: the work is done all the same.
+# If the reader of its output exits, the work is still done.
 closed_output() {
 	machine && offer "$tmp/a" || return 1
 	{ "$program" extract; echo $? > "$tmp/status"; } 2> /dev/null | :
@@ -219,7 +219,7 @@ hints() {
 	[ $? -eq 1 ] && prints "run as root" && [ ! -e "$cache_tree" ]
 }
 
-# built in, but /sys is hidden: no retrying, and it prints so
+# Built in, but /sys is hidden: report that, without retrying.
 built_in_hidden() {
 	machine && echo kernel/kernel/kheaders/kheaders.ko > "/lib/modules/$running/modules.builtin" &&
 		: > "/lib/modules/$running/modules.order" && quiet depmod "$running" &&
@@ -236,30 +236,30 @@ chmod 755 "$tmp"
 archive "$tmp/a" "$running"
 archive "$tmp/b" "$running" "echo > b"
 ktap_set_plan 26
-ktap_test_result "the tree is made, and linked" fresh
-ktap_test_result "a current tree stays, without a look at the archive" again
-ktap_test_result "--force replaces it" force
-ktap_test_result "an archive for root makes a tree and an image for root" root_only
-ktap_test_result "the archive may come from standard input" from_stdin
+ktap_test_result "a tree is extracted and linked" fresh
+ktap_test_result "a current tree is kept without reading the archive" again
+ktap_test_result "--force replaces a current tree" force
+ktap_test_result "a root-only archive gives a root-only tree and image" root_only
+ktap_test_result "the archive is read from standard input" from_stdin
 ktap_test_result "vmlinux leads to the running kernel's BTF" btf_link
 ktap_test_result "private members stay private" private_members
-ktap_test_result "links of mainline's archives become files" mainline_links
+ktap_test_result "links in mainline's archives become files" mainline_links
 ktap_test_result "other links are refused" bad_links
 ktap_test_result "a name of a hundred directories is refused" deep
 ktap_test_result "an odd release is refused" odd_release
-ktap_test_result "a damaged archive gets one message" one_message
-ktap_test_result "a kernel without a build-id is known by its archive" without_build_id
-ktap_test_result "the tree of another kernel of the release is replaced" replaces_stale
-ktap_test_result "a tree from a file serves until the kernel has an archive" from_file
+ktap_test_result "a damaged archive is reported by one message" one_message
+ktap_test_result "a kernel without a build-id is identified by its archive" without_build_id
+ktap_test_result "the tree of another kernel of the same release is replaced" replaces_stale
+ktap_test_result "a tree from a file is used until the kernel has an archive" from_file
 ktap_test_result "an archive of another release" other_release
-ktap_test_result "a directory of somebody else's stays" foreign
+ktap_test_result "a foreign directory is kept" foreign
 ktap_test_result "a tree in memory, and a reboot" in_memory
-ktap_test_result "a /run that is too small" no_memory
+ktap_test_result "/run is too small" no_memory
 ktap_test_result "a tree in the lower layer of an overlayfs is replaced" overlay
 ktap_test_result "the cache may be a link" through_link
-ktap_test_result "what killed runs left is removed" leftovers
-ktap_test_result "nobody reads the output" closed_output
-ktap_test_result "a user is told to be root" hints
+ktap_test_result "leftovers of killed runs are removed" leftovers
+ktap_test_result "a closed output" closed_output
+ktap_test_result "an unprivileged user is told to run as root" hints
 ktap_test_result "built in, but /sys is hidden" built_in_hidden
 ktap_test_result "no archive" no_archive
 ktap_finished

@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What the kheaders program reads and others wrote: the members of an archive, an image
- * with an archive or with compressed data in it, an xz file.  FUZZ_PART names which of them
- * the inputs are: "archive", "image" or "xz".  Built into one file
- * with the program's own sources.
+ * A libFuzzer target for the program's readers of untrusted data.  FUZZ_PART selects the
+ * kind of input: "archive" for an archive's tar file, "image" for an image with an archive
+ * or compressed data in it, or "xz" for an xz file.  It includes the program's sources.
  */
 #define _GNU_SOURCE	/* memmem(), asprintf() */
 #include "../../userspace/tar.c"
 #include "../../userspace/search.c"
 
-/* tar.c reads from the struct stream below, not from this file's. */
+/* tar.c reads from the struct stream below, not from that of xz.c. */
 #define stream xz_stream
 #define stream_open xz_stream_open
 #define stream_read xz_stream_read
@@ -55,7 +54,7 @@ void note(const char *object, const char *format, ...)
 	(void)format;
 }
 
-/* In pieces, so that what spans two is read, too. */
+/* Return small pieces, so that headers and members span several. */
 ssize_t stream_read(struct stream *s, const void **data)
 {
 	size_t n = s->size < 700 ? s->size : 700;
@@ -66,7 +65,7 @@ ssize_t stream_read(struct stream *s, const void **data)
 	return n;
 }
 
-/* No name leads out of the tree. */
+/* No name may lead out of the tree. */
 static void check_name(const char *path)
 {
 	char name[4096];
@@ -79,7 +78,7 @@ static void check_name(const char *path)
 	assert(strcmp(path, MARKER));
 }
 
-/* A member has no more than permissions. */
+/* A member's mode has only permission bits. */
 static void check_member(const struct member *m)
 {
 	check_name(m->name);

@@ -1,18 +1,18 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# The kheaders program on archives and images that nobody would make: what
-# tests/program/fuzz_program.c checks holds for all that libFuzzer comes up with.
+# Fuzz the readers of archives and images: the properties that tests/program/fuzz_program.c
+# checks hold for all inputs that libFuzzer generates.
 #
-# FUZZ_RUNS is for archives and for xz files each.  FUZZ_IMAGES is for images: to set up a
-# decoder under ASan takes a millisecond.
+# FUZZ_RUNS is the number of runs for archives and for xz files.  FUZZ_IMAGES is that for
+# images, which are slower: setting up a decoder under ASan takes a millisecond.
 
 # shellcheck source=../lib/test.sh
 . "$(dirname "$0")/../lib/test.sh"
 # shellcheck source=../lib/fuzz.sh
 . "$(dirname "$0")/../lib/fuzz.sh"
 
-# read by the functions of fuzz.sh; a tar file of a few members is long
+# read by fuzz.sh; even a tar file of a few members is long
 # shellcheck disable=SC2034
 longest=16384
 
@@ -22,14 +22,14 @@ build_fuzzer() {
 		"$1/userspace/lzo.c" -larchive -llzma -lzstd -llzo2
 }
 
-# Archives, good and hostile, as tar files; and images with an archive in them.  Small
-# dictionaries take a seventh of the time.
+# Good and hostile archives as tar files, and images that contain an archive.  With small
+# dictionaries a run takes a seventh of the time.
 seed_all() {
 	python3 "$here/hostile.py" "$tmp/hostile" || return 1
 	for file in "$tmp"/hostile/*; do
 		xz -dc "$file" 2> /dev/null | head -c 12000 > "$tmp/archive/${file##*/}"
 	done
-	# xz files of one and two blocks, the second starting with a member
+	# xz files of one and two blocks, where the second starts with a member
 	xz -dc "$tmp/good.tar.xz" > "$tmp/good.tar"
 	xz --check=crc32 --lzma2=dict=4KiB -c "$tmp/good.tar" > "$tmp/xz/one"
 	xz --check=crc32 --lzma2=dict=4KiB --block-size=1536 -c "$tmp/good.tar" > "$tmp/xz/two"
@@ -75,7 +75,7 @@ write_dictionary() {
 	END
 }
 
-# look PART RUNS: nothing is found in as many inputs
+# look PART RUNS: RUNS inputs find no bug
 look() {
 	export FUZZ_PART="$1"
 	corpus=$tmp/$1
@@ -87,13 +87,13 @@ look_xz() {
 	look xz "${FUZZ_RUNS:-50000}"
 }
 
-# A program that lets a name with ".." pass must be found.
+# The fuzzer must notice a program that accepts names with "..".
 finds_bug() {
 	rm -rf "$tmp/broken"
 	mkdir "$tmp/broken" && cp -r "$top/tests" "$top/userspace" "$tmp/broken" || return 1
 	sed -i 's/part\[1\] == .\.. *)/0)/' "$tmp/broken/userspace/tar.c"
 	if cmp -s "$top/userspace/tar.c" "$tmp/broken/userspace/tar.c"; then
-		ktap_print_msg "nothing was changed"
+		ktap_print_msg "the sed script changes nothing"
 		return 1
 	fi
 	build_fuzzer "$tmp/broken" "$tmp/broken/fuzz" || return 1
@@ -107,12 +107,12 @@ finds_bug() {
 
 ktap_print_header
 mkdir "$tmp/archive" "$tmp/image" "$tmp/xz"
-seed_all || ktap_exit_fail_msg "no seeds"
+seed_all || ktap_exit_fail_msg "cannot create the seeds"
 write_dictionary
 ktap_set_plan 5
 ktap_test_result "the target compiles" build_fuzzer "$top" "$tmp/fuzz"
-ktap_test_result "nothing is found in archives" look archive "${FUZZ_RUNS:-100000}"
-ktap_test_result "nothing is found in images" look image "${FUZZ_IMAGES:-20000}"
-ktap_test_result "nothing is found in xz files" look_xz
-ktap_test_result "a name that leads out is found" finds_bug
+ktap_test_result "archives find no bug" look archive "${FUZZ_RUNS:-100000}"
+ktap_test_result "images find no bug" look image "${FUZZ_IMAGES:-20000}"
+ktap_test_result "xz files find no bug" look_xz
+ktap_test_result "the fuzzer finds a name that leads out of the tree" finds_bug
 ktap_finished

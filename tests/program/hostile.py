@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""Write archives that no kheaders archive is, one a file, to the folder argv[1]."""
+"""Write hostile and damaged archives, one per file, to the directory argv[1]."""
 
 import io
 import lzma
@@ -52,7 +52,7 @@ def link(name, target, kind):
 
 
 def sized(name, size):
-    """A header that promises more than follows."""
+    """A header with a larger size than the data that follows."""
     tar = bytearray(pack([member(name, b"")]))[:512]
     tar[124:136] = b"%011o\0" % size
     tar[148:156] = b" " * 8
@@ -61,7 +61,7 @@ def sized(name, size):
 
 
 def resized(size):
-    """A header in the GNU form that tells a second size."""
+    """A GNU header that contains a second size."""
     tar = bytearray(pack([member("./evil", b"123456789", mtime=1)], tarfile.GNU_FORMAT))
     tar[483:495] = b"%011o\0" % size
     tar[148:156] = b" " * 8
@@ -70,7 +70,7 @@ def resized(size):
 
 
 def unfinished():
-    """A good archive without the blocks of zeros that end it."""
+    """A good archive without the final blocks of zeros."""
     tar = good()
     while not any(tar[-512:]):
         tar = tar[:-512]
@@ -97,11 +97,11 @@ kinds = {
     "block-device": xz(good(member("./evil", None, type=tarfile.BLKTYPE))),
     "fifo": xz(good(member("./evil", None, type=tarfile.FIFOTYPE))),
     "setuid": xz(good(member("./evil", b"x", mode=0o4755))),
-    "setgid-folder": xz(good(member("./evil", None, mode=0o2755))),
+    "setgid-directory": xz(good(member("./evil", None, mode=0o2755))),
     "sticky": xz(good(member("./evil", b"x", mode=0o1755))),
     "twice": xz(good(member("./include/linux/kconfig.h", b"int other;\n"))),
-    "file-as-folder": xz(good(member("./include/linux/kconfig.h/evil"))),
-    "folder-as-file": xz(good(member("./include/linux"))),
+    "file-as-directory": xz(good(member("./include/linux/kconfig.h/evil"))),
+    "directory-as-file": xz(good(member("./include/linux"))),
     "marker": xz(good(member("./.kheaders", b"release: 1.2.3\nsha256: 0\n"))),
     "line-break": xz(good(member("./evil\nname"))),
     "escape": xz(good(member("./evil\033[2J"))),
@@ -122,7 +122,7 @@ kinds = {
     "cut": plain[:-20],
     "cut-early": plain[:100],
     "flipped": bytes(flipped),
-    "trailing": plain + b"rubbish!",
+    "trailing": plain + b"garbage!",
     "two-streams": plain + plain,
     "dictionary": xz(good(), dict_size=256 << 20),
     "gzip": b"\x1f\x8b\x08" + bytes(100),

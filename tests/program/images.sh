@@ -1,22 +1,22 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# "kheaders dump" takes the archive out of every kind of image that the kernel's own
-# makefiles make of a kernel with the patch series, and out of kheaders.ko.
+# "kheaders dump" extracts the archive from kheaders.ko, and from every kind of image that
+# the makefiles of a kernel with the patch series build.
 
 # shellcheck source=../lib/test.sh
 . "$(dirname "$0")/../lib/test.sh"
 # shellcheck source=../lib/kernel.sh
 . "$(dirname "$0")/../lib/kernel.sh"
 
-# dumps FILE: what is in it is the archive
+# dumps FILE: dumping FILE prints the archive
 dumps() {
 	rm -f "$tmp/out"
 	quiet "$tmp/build/kheaders" dump "$1" -o "$tmp/out" && cmp "$tmp/out" "$archive"
 }
 
-# The image compressed by $1; vm/build makes the configuration anew next time.  It is in
-# the archive.
+# Build and dump an image compressed by $1.  The archive contains the configuration and thus
+# changes; vm/build recreates it next time.
 compressed() {
 	sed -i -e "s/^CONFIG_KERNEL_[A-Z0-9]*=y/# &/" "$obj/.config"
 	echo "CONFIG_KERNEL_$1=y" >> "$obj/.config"
@@ -26,7 +26,7 @@ compressed() {
 	return 1
 }
 
-# packed COMMAND SUFFIX FILE
+# packed COMMAND SUFFIX FILE: compress FILE and dump the result
 packed() {
 	$1 < "$3" > "$tmp/packed$2" && dumps "$tmp/packed$2"
 }
@@ -41,7 +41,7 @@ check_image() {
 	image=$obj/$(realpath --relative-to="$obj" "$kernel/vmlinuz")
 	check "vmlinux" dumps "$obj/vmlinux"
 	check "$(basename "$image")" dumps "$image"
-	# bzImage has its own ways, below; where there are none, bootloaders unpack the image
+	# bzImage's own methods are tested below; elsewhere bootloaders decompress the image
 	[ "$arch" != amd64 ] || image=$obj/vmlinux
 	for command in "gzip -n" "zstd -q" "lz4 -l -q" "xz --check=crc32"; do
 		check "$(basename "$image") by $command" packed "$command" "" "$image"

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# What make install puts where, and that make uninstall takes all of it away.
+# make install installs all files to the right directories, and make uninstall removes them.
 
 # shellcheck source=../lib/test.sh
 . "$(dirname "$0")/../lib/test.sh"
@@ -47,7 +47,7 @@ unit_is_clean() {
 	return "$rc"
 }
 
-# Options that somebody changed survive an uninstall and another install.
+# Options that the administrator changed survive an uninstall and another install.
 keeps_options() {
 	echo 'KHEADERS_OPTIONS="--tmpfs"' > "$tmp/dest/etc/default/kheaders"
 	for target in install uninstall; do
@@ -59,8 +59,8 @@ keeps_options() {
 			DESTDIR="$tmp/dest" PREFIX=/usr install
 }
 
-# What systemd-tmpfiles does by itself: the directory, nothing in it aged, dot names neither;
-# and by the example, a copy of the archive for containers, and the link.
+# systemd-tmpfiles creates the directory and does not age its content, including dot files.
+# With the example it also copies the archive for containers, and creates the build link.
 tmpfiles() {
 	root=$tmp/root
 	mkdir -p "$root/etc/tmpfiles.d" "$root/usr/lib/tmpfiles.d" "$root/usr/lib/modules/$(uname -r)" \
@@ -110,7 +110,7 @@ init_script() {
 		sh "$tmp/init" start 2> "$tmp/output"
 		rc=$?
 		[ "$rc" -eq "$((status % 3))" ] || return 1
-		# 3 needs no words
+		# 3 is not worth a message
 		[ "$status" -eq 3 ] || grep -q '^why$' "$tmp/output" || return 1
 		[ "$status" -ne 3 ] || [ ! -s "$tmp/output" ] || return 1
 	done
@@ -123,10 +123,10 @@ need_kernel
 ktap_set_plan 8
 ktap_test_result "make install" installs
 ktap_test_result "the program runs" runs
-ktap_test_result "groff has nothing to say of the man page" man_is_clean
-ktap_test_result "systemd has nothing to say of the unit" unit_is_clean
-ktap_test_result "systemd-tmpfiles makes and keeps what it should" tmpfiles
-ktap_test_result "changed options stay" keeps_options
-ktap_test_result "make uninstall removes all" uninstalls
+ktap_test_result "groff and mandoc accept the man page" man_is_clean
+ktap_test_result "systemd-analyze accepts the unit" unit_is_clean
+ktap_test_result "systemd-tmpfiles creates and keeps the right files" tmpfiles
+ktap_test_result "changed options are kept" keeps_options
+ktap_test_result "make uninstall removes everything" uninstalls
 ktap_test_result "the init script" init_script
 ktap_finished

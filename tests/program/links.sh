@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# The build link follows the trees: never to a stale one, never in place of somebody
-# else's that serves, and what it took the place of comes back
+# The build link follows the trees: it never leads to a stale one, never replaces a foreign
+# link that works, and a link that it replaced is restored.
 
 # shellcheck source=../lib/program.sh
 . "$(dirname "$0")/../lib/program.sh"
@@ -11,7 +11,7 @@ have_tree() {
 	machine && offer "$tmp/a" && run 0 extract && linked "$cache_tree"
 }
 
-# The kernel changed under its release, and its headers cannot be had.
+# Another kernel of the same release is running, and its headers are not available.
 stale_without_archive() {
 	have_tree && kernel b && rm "$sysfs" && run 3 extract && linked
 }
@@ -26,7 +26,7 @@ stale_on_full_disk() {
 		linked && only /var/cache/kheaders "$running"
 }
 
-# Not for a moment: killed before the new tree is in place, no link is left.
+# Killed before the new tree is in place: not even then does a link lead to the stale tree.
 stale_and_killed() {
 	have_tree && kernel b && offer "$tmp/b" &&
 		! strace -f -o "$tmp/trace" -e trace=renameat2 \
@@ -39,18 +39,18 @@ stale_dest() {
 		kernel b && rm "$sysfs" && run 3 extract && linked
 }
 
-# A tree that somebody removed by hand.
+# The tree was removed by hand.
 gone() {
 	have_tree && rm -r /var/cache/kheaders && rm "$sysfs" && run 3 remove && linked &&
 		have_tree && rm -r /var/cache/kheaders && rm "$sysfs" && run 3 extract && linked
 }
 
-# dpkg unpacks linux-headers through a link of ours into our tree if there is one.
+# If there were a link of ours, dpkg would unpack linux-headers through it into our tree.
 no_link_in_usr_src() {
 	have_tree && only /usr/src
 }
 
-# deb NAME COMMAND: a package of the running kernel's headers; COMMAND is run in its root
+# Create a package of the running kernel's headers.
 deb() {
 	rm -rf "$tmp/deb"
 	put "$tmp/deb/DEBIAN/control" "Package: linux-headers-test
@@ -70,7 +70,7 @@ dpkg_here() {
 		quiet dpkg --admindir=/run/dpkg --force-not-root --log=/dev/null "$@"
 }
 
-# A package of headers, installed before or after, is served and complete whatever we do.
+# A headers package installed before or after keeps its link and stays complete.
 linux_headers() {
 	deb && have_tree && dpkg_here -i "$tmp/headers.deb" &&
 		linked "/usr/src/linux-headers-$running" && run 0 status &&
@@ -84,7 +84,7 @@ linux_headers() {
 		linked "/usr/src/linux-headers-$running"
 }
 
-# Fedora's kernel has a link to where kernel-devel may be installed one day.
+# Fedora's kernel has a link to a directory that kernel-devel would create.
 dangling() {
 	machine && offer "$tmp/a" && ln -s "/usr/src/kernels/$running" "$link" &&
 		run 0 extract --quiet && linked "$cache_tree" && prints "led to /usr/src/kernels/$running" &&
@@ -92,7 +92,7 @@ dangling() {
 		only "/lib/modules/$running" build kernel
 }
 
-# One day it is.
+# kernel-devel is installed later.
 devel_installed() {
 	machine && offer "$tmp/a" && ln -s "/usr/src/kernels/$running" "$link" &&
 		run 0 extract && put "/usr/src/kernels/$running/Makefile" x &&
@@ -100,7 +100,7 @@ devel_installed() {
 		linked "/usr/src/kernels/$running" && only "/lib/modules/$running" build kernel
 }
 
-# WSL's leads to headers of user space, in which nothing can be built.
+# WSL's link leads to userspace headers, which cannot be used to build modules.
 useless() {
 	machine && offer "$tmp/a" && mkdir -p "/usr/src/linux-headers-$running/include/uapi" &&
 		ln -s "/usr/src/linux-headers-$running" "$link" && run 0 status &&
@@ -114,7 +114,7 @@ directory() {
 		[ -d "$link" ] && run 0 status && prints "not a link" && run 0 remove && [ -d "$link" ]
 }
 
-# --quiet does not hide that there is no link.
+# --quiet does not hide that the link could not be created.
 no_link_possible() {
 	machine && offer "$tmp/a" && mount -o remount,ro /usr/lib/modules &&
 		run 0 extract --quiet && prints "no link to $cache_tree: Read-only file system"
@@ -138,15 +138,15 @@ ktap_set_plan 14
 ktap_test_result "a stale tree and no archive" stale_without_archive
 ktap_test_result "a stale tree and a damaged archive" stale_with_damage
 ktap_test_result "a stale tree and a full disk" stale_on_full_disk
-ktap_test_result "a stale tree, and killed" stale_and_killed
-ktap_test_result "a stale tree elsewhere" stale_dest
-ktap_test_result "a tree that somebody removed" gone
-ktap_test_result "nothing is made in /usr/src" no_link_in_usr_src
-ktap_test_result "a package of headers, before or after" linux_headers
-ktap_test_result "a distribution's dangling link comes back" dangling
-ktap_test_result "and is left alone once it leads to headers" devel_installed
-ktap_test_result "a link to where nothing can be built" useless
-ktap_test_result "a directory stays, and it is reported" directory
-ktap_test_result "a link that cannot be made is reported" no_link_possible
+ktap_test_result "a stale tree and a killed run" stale_and_killed
+ktap_test_result "a stale tree from --dest" stale_dest
+ktap_test_result "a tree removed by hand" gone
+ktap_test_result "nothing is created in /usr/src" no_link_in_usr_src
+ktap_test_result "a headers package installed before or after" linux_headers
+ktap_test_result "a distribution's dangling link is restored" dangling
+ktap_test_result "that link is restored once it leads to headers" devel_installed
+ktap_test_result "a link to headers that cannot build modules" useless
+ktap_test_result "a directory in its place is kept and reported" directory
+ktap_test_result "a link that cannot be created is reported" no_link_possible
 ktap_test_result "--link, --no-link" options
 ktap_finished

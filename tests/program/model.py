@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""Random sequences of what can happen to a machine, against a model of what must be there.
+"""Run random sequences of operations on a machine, and compare the result with a model.
 
-Commands of the program, whole or killed at a random system call, between changes of the
-kernel, its archive, packages, links, mounts and whatever else an administrator does.  The
-model holds what each tree, each build link and everything foreign must be; after each
-step the whole root directory is compared with it.
+The operations are commands of the program, complete or killed at a random system call, and
+changes of the kernel, its archive, packages, links, mounts and other files.  The model
+holds the expected state of each tree, build link and foreign file.  After each step the
+whole root directory is compared with it.
 """
 
 import argparse
@@ -41,13 +41,13 @@ Tree = collections.namedtuple("Tree", "seen release build_id whole")
 
 
 class Model:
-    """What must be there: trees, links and what is foreign, as snapshot() has them."""
+    """The expected trees, links and foreign files, in the form of snapshot()."""
 
     def __init__(self, w, rng):
         self.w, self.rng = w, rng
         w.clear()
         self.trees = {}		# path: Tree
-        self.foreign = {}	# path: what stands there
+        self.foreign = {}	# path: entry of snapshot()
         self.links = {release: None for release in RELEASES}
         self.aside = {release: None for release in RELEASES}
         self.loose = set()	# directories in which a run was killed
@@ -55,7 +55,7 @@ class Model:
             w.put(f"/lib/modules/{release}/kernel/some.ko", b"")
         self.boot(RELEASES[0], IDS[0], "good")
 
-    # What happens to the machine.
+    # Changes of the machine.
 
     def boot(self, release, build_id, kind):
         self.release, self.build_id, self.kind = release, build_id.hex(), kind
@@ -68,7 +68,7 @@ class Model:
             os.chmod(self.w.path(ARCHIVE), 0o400)
 
     def new_kernel(self):
-        """A reboot: what was in memory is gone."""
+        """A reboot: files in memory are lost."""
         for where in reversed(self.w.mounts()):
             subprocess.run(["umount", "-l", where], check=True)
         for path in [p for p in self.foreign if p.startswith("/run/")]:
@@ -87,21 +87,21 @@ class Model:
                   self.rng.choice(["good", "good", "none", "damaged"]))
 
     def install_package(self):
-        """The headers of a distribution: dpkg renames its link over what is there."""
+        """Install a distribution's headers: dpkg renames its link over the existing one."""
         release = self.rng.choice(RELEASES)
         for name in ("Makefile", "include/generated/autoconf.h", "include/linux/kconfig.h"):
             self.own(f"{PACKAGE}{release}/{name}", b"theirs\n")
         self.set_link(release, PACKAGE + release)
 
     def remove_package(self):
-        """The link goes with it, or stays with the image's package and dangles."""
+        """The link is removed, too, or is kept by the image's package and dangles."""
         release = self.rng.choice(RELEASES)
         self.disown(PACKAGE + release)
         if self.links[release] == PACKAGE + release and self.rng.random() < .5:
             self.set_link(release, None)
 
     def useless_link(self):
-        """To nothing, or to headers that no module can be built with."""
+        """A link that dangles, or leads to headers that cannot build modules."""
         release = self.rng.choice(RELEASES)
         if self.links[release] is None:
             if self.rng.random() < .5:
@@ -115,7 +115,7 @@ class Model:
         self.links[release] = target
 
     def plant(self):
-        """Something of somebody else's where trees are."""
+        """Put foreign files into a directory of trees."""
         name = self.rng.choice([PLACE + "/notes", PLACE + "/6.0.0-mine", RUN + "/6.0.0-mine"])
         if self.rng.random() < .5:
             self.own(f"{name}/file", b"mine\n")
@@ -127,7 +127,7 @@ class Model:
         self.own(f"{PLACE}/4.0.0-link", "/srv/outside")
 
     def mount_something(self):
-        """A file system of the administrator's, at a name that a tree would have."""
+        """Mount a foreign file system on the path of a tree."""
         name = f"{PLACE}/{self.rng.choice(RELEASES + ['6.3.0-mnt'])}"
         if not os.path.lexists(self.w.path(name)):
             self.w.mount(name)
@@ -150,7 +150,7 @@ class Model:
                 seen=below(self.w.snapshot(), path), whole=False)
 
     def own(self, name, data):
-        """Put something foreign there, to be the same for ever after."""
+        """Create a foreign file, which must never change."""
         if not any(name.startswith(path + "/") for path in self.trees):
             self.w.put(name, data)
             self.foreign[name] = ("link", data) if isinstance(data, str) else \
@@ -162,7 +162,7 @@ class Model:
             if path == name or path.startswith(name + "/"):
                 del self.foreign[path]
 
-    # What the program does.
+    # Commands of the program.
 
     def extract(self):
         options = [o for o in ("--tmpfs", "--force", "--no-link") if self.rng.random() < .2]
@@ -171,7 +171,7 @@ class Model:
         self.run(["extract"] + options, base)
         can = self.kind in ("good", "private")
         makes = "--force" in options or not self.current(path)
-        # a link to a stale tree goes first, and for good if none is to be made
+        # a link to a stale tree is removed first, even if no new link is created
         stale = not self.serves(self.links[self.release], self.release)
         if self.blocked(path):
             self.expect(1)
@@ -200,7 +200,7 @@ class Model:
         self.settle(self.release, None)
 
     def remove_old(self):
-        """Trees of kernels that are gone, and the running one's if it is stale."""
+        """Remove trees of removed kernels, and the running one's if it is stale."""
         self.run(["remove", "--old"], PLACE, RUN)
         old = [path for path, tree in self.trees.items() if tree.release == GUEST or
                tree.release == self.release and not self.current(path)]
@@ -217,7 +217,7 @@ class Model:
         self.settle_some(RELEASES, had)
 
     def settle_some(self, releases, removed):
-        """A link to a tree that was lost before may dangle on until the kernel boots."""
+        """A link to a tree that was lost earlier may dangle until that kernel boots."""
         for release in releases:
             link = self.links[release]
             if not is_ours(link) or link in removed or self.seen_link(link_of(release)) != link:
@@ -239,21 +239,21 @@ class Model:
         path = f"{PLACE}/{self.release}"
         state = "current" if self.current(path) else "stale"
         if path in self.trees and not re.search(f"{path}.*{state}", self.out):
-            self.wrong(f"status does not say {state}: {self.out}")
+            self.wrong(f"status does not report {state}: {self.out}")
 
-    # What is there then.
+    # Comparison with the model.
 
     def run(self, arguments, *bases):
-        """Run it, or kill it at a call if it changes something in @bases."""
-        self.said = " ".join(arguments)
+        """Run a command; if it changes something in @bases, it may be killed at a call."""
+        self.operation = " ".join(arguments)
         point = None
         if bases and self.rng.random() < .3:
             point = (self.rng.choice(["-a", "-b"]), str(self.rng.randrange(5, 220)))
-            self.said += f" killed {point[0]} {point[1]}"
+            self.operation += f" killed {point[0]} {point[1]}"
         self.status, self.out, self.err = self.w.run(arguments, point)
         if self.status == world.NOT_REACHED:
-            # it ran to its end, but with which status is not known: again tells
-            self.said += ", not reached"
+            # it ran to its end, but the runner does not report its status
+            self.operation += ", not reached"
             self.status = None
         self.dead = self.status == KILLED
         self.seen = self.w.snapshot()
@@ -268,15 +268,15 @@ class Model:
         return bool(tree) and tree.release == self.release and tree.build_id == self.build_id
 
     def blocked(self, path):
-        """Something foreign has the name of the tree."""
+        """Are there foreign files at the path of the tree?"""
         return any(p.startswith(path + "/") for p in self.foreign)
 
     def mode(self):
-        """Whoever may not read the archive may not read the tree."""
+        """The tree must not be readable for anyone who cannot read the archive."""
         return 0o700 if self.kind == "private" else 0o755
 
     def is_new(self, path, now):
-        """Is it what extracting makes there?"""
+        """Is it a newly extracted tree?"""
         release = path.split("/")[-1]
         if release == GUEST:
             return describes(now, GUEST, "a") or describes(now, GUEST, "b")
@@ -284,15 +284,15 @@ class Model:
             marker(now).get("build-id") == self.build_id
 
     def check_made(self, path, done):
-        """The tree is as it was; or, if it was @done, new; or, killed, absent."""
+        """The tree is unchanged, or new if it was @done, or absent if the run was killed."""
         now = below(self.seen, path)
         was = self.trees.get(path)
         if done and now and self.is_new(path, now):
             self.trees[path] = Tree(now, path.split("/")[-1], marker(now).get("build-id"), True)
         elif done and not self.dead and not (was and was.release == GUEST):
-            self.wrong(f"{path}: not made: {sorted(now)[:3]}")
+            self.wrong(f"{path}: not extracted: {sorted(now)[:3]}")
         elif now != (was.seen if was else {}) and (now or not self.dead):
-            self.wrong(f"{path}: neither what it was nor new: {sorted(now)[:3]}")
+            self.wrong(f"{path}: neither unchanged nor new: {sorted(now)[:3]}")
         elif not now:
             self.trees.pop(path, None)
 
@@ -300,7 +300,7 @@ class Model:
         for path in paths:
             now = below(self.seen, path)
             if now and (not self.dead or now != self.trees[path].seen):
-                self.wrong(f"{path}: still there: {sorted(now)[:3]}")
+                self.wrong(f"{path}: still exists: {sorted(now)[:3]}")
             if not now:
                 self.trees.pop(path, None)
 
@@ -313,7 +313,7 @@ class Model:
             (release != self.release or self.current(target))
 
     def settle(self, release, tree, stale=False):
-        """The link leads to @tree, or as it did if that may be, or as before it was ours."""
+        """The link leads to @tree, or is unchanged if still valid, or is restored."""
         was, aside = self.links[release], self.aside[release]
         want = was, aside
         if is_ours(was) and tree and self.builds(aside):
@@ -347,7 +347,7 @@ class Model:
         return self.seen_link(link_of(release) + ".before-kheaders")
 
     def check_rest(self):
-        """Everything else: trees and links of other kernels, what is foreign, leftovers."""
+        """Check the rest: trees and links of other kernels, foreign files, leftovers."""
         for base in (PLACE, RUN):
             for release in RELEASES + [GUEST]:
                 path = f"{base}/{release}"
@@ -359,7 +359,7 @@ class Model:
                 self.wrong(f"{link_of(release)}: changed")
         for path, what in self.foreign.items():
             if self.seen.get(path) != what:
-                self.wrong(f"{path}: not what it was: {self.seen.get(path)}")
+                self.wrong(f"{path}: foreign, but changed: {self.seen.get(path)}")
         left = [path for path in self.seen if "/.kheaders-" in path and
                 not path.endswith("/.kheaders-lock") and path not in self.foreign and
                 not path.startswith(tuple(self.loose))]
@@ -372,16 +372,16 @@ class Model:
                 ", ".join(f"{p} {t.build_id} {t.whole}" for p, t in self.trees.items()))
 
     def wrong(self, what):
-        raise AssertionError(f"{self.said}: {what}")
+        raise AssertionError(f"{self.operation}: {what}")
 
     def step(self):
         operation = self.rng.choice(OPERATIONS)
-        self.said = operation.__name__
+        self.operation = operation.__name__
         self.seen = None
         operation(self)
         if self.seen is not None:
             self.check_rest()
-        return self.said
+        return self.operation
 
 
 OPERATIONS = [Model.extract] * 8 + [Model.remove, Model.remove_old] * 2 + [
@@ -392,7 +392,7 @@ OPERATIONS = [Model.extract] * 8 + [Model.remove, Model.remove_old] * 2 + [
 
 
 def run_sequence(w, seed, length):
-    """Returns how many operations went well, and what did not."""
+    """Return the number of successful operations, the first fault, and the operations."""
     model = Model(w, random.Random(seed))
     done = []
     for _ in range(length):
@@ -407,13 +407,13 @@ def run_sequence(w, seed, length):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("-n", "--operations", type=int, default=3000)
-    parser.add_argument("-l", "--length", type=int, default=100, help="of one sequence")
+    parser.add_argument("-l", "--length", type=int, default=100, help="operations per sequence")
     parser.add_argument("-s", "--seed", type=int, default=1)
     parser.add_argument("-k", "--keep-going", action="store_true",
-                        help="not only the first fault")
+                        help="do not stop at the first fault")
     parser.add_argument("program")
     parser.add_argument("runner")
-    parser.add_argument("work", help="an empty directory in a mount namespace of our own")
+    parser.add_argument("work", help="an empty directory in a private mount namespace")
     args = parser.parse_args()
     began = time.time()
     w = World(args.work, args.program, args.runner)
@@ -423,7 +423,7 @@ def main():
     for seed in range(args.seed, args.seed + args.operations // args.length):
         n, wrong, done = run_sequence(w, seed, args.length)
         good += n
-        kinds.update(said.split()[0] + (" killed" if "killed" in said else "") for said in done)
+        kinds.update(name.split()[0] + (" killed" if "killed" in name else "") for name in done)
         if wrong:
             faults += 1
             print(f"# seed {seed}, operation {n + 1}: {wrong}")

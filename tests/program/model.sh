@@ -1,13 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# Random sequences of commands, killed ones too, and of what else happens to a machine,
-# against a model of what must be there after each.
+# Run random sequences of commands, killed commands and other changes of a machine, and
+# compare the file system with a model after each.
 #
 # Environment:
-#   KHEADERS_WHOLE    "y": 100,000 operations, not 3,000
-#   KHEADERS_SEED     of the first sequence; 1 if not set
-#   KHEADERS_PROGRAM  the program, built by STATIC=y; built here if not set
+#   KHEADERS_WHOLE    "y" for 100,000 operations instead of 3,000
+#   KHEADERS_SEED     seed of the first sequence (default: 1)
+#   KHEADERS_PROGRAM  a program built with STATIC=y (default: build one)
 
 # shellcheck source=../lib/test.sh
 . "$(dirname "$0")/../lib/test.sh"

@@ -1,19 +1,19 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# The guest's power goes while the program extracts: afterwards the tree is complete or
-# not there, and the next run leaves nothing of the one before.
+# Cut the guest's power while the program extracts: afterwards the tree is complete or
+# absent, and the next run removes the leftovers.
 #
 # Environment:
-#   KHEADERS_CUTS   how often; 50 if not set
+#   KHEADERS_CUTS   number of power cuts (default: 50)
 
 # shellcheck source=../lib/test.sh
 . "$(dirname "$0")/../lib/test.sh"
 
 cuts=${KHEADERS_CUTS:-50}
 
-# What a boot finds, then an extraction that the host may cut short.  Every other time
-# there is a tree already.
+# Report the state found at boot, then extract, until the host cuts the power.  Every other
+# time a tree exists already.
 # shellcheck disable=SC2016	# the guest's shell expands it
 guest='
 place=/var/cache/kheaders
@@ -42,7 +42,7 @@ echo "extracted: $?"
 echo "left: $(ls -A "$place" | tr "\n" " ")"
 kheaders verify && echo "last: complete"'
 
-# Start the guest, and kill it SECONDS after it began to extract.
+# cut_after SECONDS NAME: start the guest, and kill it SECONDS after it began to extract
 cut_after() {
 	: > "$tmp/output"
 	TMPDIR=$tmp/run setsid "$top/vm/run" -k "$kernel" -s "$tmp/share" -d "$tmp/disk" -w \
@@ -73,7 +73,7 @@ cut_all() {
 	done
 }
 
-# How long an extraction takes there, to cut within it.
+# Measure an extraction in the guest, to spread the cuts over it.
 # shellcheck disable=SC2016	# the guest's shell expands it
 measure() {
 	"$top/vm/run" -k "$kernel" -s "$tmp/share" -d "$disk" -m 1024 -t 300 '
@@ -88,7 +88,7 @@ measure() {
 
 never_partial() {
 	ktap_print_msg "$(sort "$tmp/found" | uniq -c | tr -s ' \n' ' '), $(
-		wc -l < "$tmp/late") cut after the end, $seconds seconds an extraction"
+		wc -l < "$tmp/late") cut after the end, an extraction takes $seconds seconds"
 	[ "$(wc -l < "$tmp/found")" -eq "$cuts" ] && ! grep PARTIAL "$tmp/found"
 }
 
@@ -112,9 +112,9 @@ quiet "$top/scripts/pack_headers.sh" -b "$kernel/kdir" -c headers -o "$tmp/share
 cp "$tmp/program/kheaders" "$tmp/share"
 disk=$("$top/vm/disk" "$series" systemd) || ktap_exit_fail_msg "no disk"
 cp --sparse=always "$disk" "$tmp/disk"
-measure || ktap_exit_fail_msg "no extraction in the guest"
+measure || ktap_exit_fail_msg "extraction in the guest failed"
 ktap_set_plan 3
-ktap_test_result "$cuts times the power goes" cut_all
-ktap_test_result "never a part of a tree" never_partial
-ktap_test_result "the next run leaves nothing behind" recovers
+ktap_test_result "the power is cut $cuts times" cut_all
+ktap_test_result "the tree is never incomplete" never_partial
+ktap_test_result "the next run removes the leftovers" recovers
 ktap_finished

@@ -1,11 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# The kheaders program with a real archive, with hostile ones, killed, a hundred at once,
-# and static; then, with sanitizers, all tests of single commands.
+# The kheaders program with a real archive and with hostile ones, killed, a hundred times in
+# parallel, and linked statically; then all tests of single commands with sanitizers.
 #
 # Environment:
-#   KHEADERS_KILLS  how many times it is killed; 50 if not set
+#   KHEADERS_KILLS  number of runs to kill (default: 50)
 
 # shellcheck source=../lib/program.sh
 # shellcheck disable=SC2154	# what test.sh has set
@@ -38,7 +38,7 @@ real() {
 	quiet diff "$tmp/a" "$tmp/b"
 }
 
-force_makes_anew() {
+force_extracts_again() {
 	before=$(stat -c %i "$work/trees/t")
 	run 0 extract --force --archive "$work/real.tar.xz" --dest "$work/trees/t" &&
 		[ "$before" != "$(stat -c %i "$work/trees/t")" ] && [ "$(left)" = t ]
@@ -48,7 +48,8 @@ verified() {
 	run 0 verify --archive "$work/real.tar.xz" --dest "$work/trees/t"
 }
 
-# One of two blocks, as threads read it: damaged in the second, cut off, with a tail.
+# Archives of two blocks, which threads decode: damaged in the second block, truncated, and
+# with trailing data.
 damage_real() {
 	real=$work/real.tar.xz
 	size=$(wc -c < "$real")
@@ -59,7 +60,7 @@ damage_real() {
 	{ cat "$real"; echo tail; } > "$work/hostile/real-tail"
 }
 
-# Each is refused with a message, and nothing is left of it anywhere.
+# Each is refused with a message, and leaves nothing behind.
 hostile() {
 	fresh
 	rc=0
@@ -75,7 +76,7 @@ hostile() {
 
 unsafe_parents() {
 	fresh
-	# the last: a link of somebody else's on the way to a folder that is root's alone
+	# the last: a path through another user's link to a directory of root's
 	for setup in 'chmod 0777 p' 'chmod 1777 p' 'chmod 0775 p' 'chown 1234 p' \
 		     'mv p/q r; ln -s ../r p/q; chown -h 1234 p/q'; do
 		rm -rf "$work/trees/p" "$work/trees/r"
@@ -100,7 +101,7 @@ hundred_at_once() {
 		[ "$(left)" = t ]
 }
 
-# A tree that is there is whole, whenever the program was killed.
+# Whenever the program is killed, the tree is complete or absent.
 killed() {
 	fresh
 	seen=0
@@ -108,7 +109,7 @@ killed() {
 	long=$( { /usr/bin/time -f %e "$program" extract --quiet --archive "$work/real.tar.xz" \
 		--dest "$work/trees/t"; } 2>&1)
 	for i in $(seq "$kills"); do
-		# an old tree is there every other time
+		# every other time there is an old tree
 		[ $((i % 2)) -eq 0 ] || rm -rf "$work/trees/t"
 		timeout --foreground -s KILL "$(awk -v i="$i" -v n="$kills" -v long="$long" \
 			'BEGIN { print 2 * long * i / n }')" \
@@ -120,7 +121,7 @@ killed() {
 		[ -e "$work/trees/t/.kheaders" ] && [ $((i % 10)) -ne 0 ] && continue
 		run 0 verify --archive "$work/real.tar.xz" --dest "$work/trees/t" || return 1
 	done
-	ktap_print_msg "$kills runs, $hit killed, a tree was there $seen times"
+	ktap_print_msg "$kills runs, $hit killed, $seen left a tree"
 	[ $((hit * 4)) -gt "$kills" ] || return 1
 	run 0 extract --force --archive "$work/real.tar.xz" --dest "$work/trees/t" &&
 		[ "$(left)" = t ] && verified
@@ -131,7 +132,7 @@ interrupted() {
 	"$program" extract --archive "$work/real.tar.xz" --dest "$work/trees/t" \
 		> "$tmp/output" 2>&1 &
 	pid=$!
-	# once it has begun to write
+	# wait until it has begun to write
 	while kill -0 "$pid" 2> /dev/null && [ -z "$(find "$work/trees" -type f -path '*-staging-*' -print -quit)" ]; do
 		:
 	done
@@ -149,7 +150,7 @@ full_disk() {
 	return "$rc"
 }
 
-# image NAME: what is mounted is the tree
+# image NAME: the image, when mounted, has the tree
 image() {
 	run 0 extract --archive "$work/real.tar.xz" --image "$work/trees/$1" || return 1
 	mkdir -p "$tmp/mounted"
@@ -172,7 +173,7 @@ images() {
 		[ "$(left | tr '\n' ' ')" = "a.erofs b.squashfs d " ]
 }
 
-# Where there is nothing else, not even /proc.
+# In a root without any other file, not even /proc.
 static_alone() {
 	root=$work/root
 	quiet make -s -C "$top/userspace" STATIC=y BUILDDIR="$tmp/static" &&
@@ -205,7 +206,7 @@ compile_bpf() {
 		quiet llc -march=bpf -filetype=obj -o "$1" "$tmp/prog.bc"
 }
 
-# The object is the same, from less work.
+# With and without the precompiled header the object is the same.
 precompiled() {
 	echo "$bpf_program" > "$tmp/prog.c"
 	fresh && run 0 extract --pch --archive "$work/real.tar.xz" --dest "$work/trees/t" &&
@@ -217,7 +218,7 @@ precompiled() {
 		[ -e "$work/trees/t/bpf/kernel.h.pch" ]
 }
 
-# Nobody but the sanitizers prints "runtime error" or "Sanitizer".
+# The tests of single commands notice reports of the sanitizers.
 commands() {
 	for test in extract remove links verify status dump usage; do
 		env -u KHEADERS_NAMESPACE KHEADERS_PROGRAM="$program" ASAN_OPTIONS=detect_leaks=0 \
@@ -231,29 +232,29 @@ ktap_print_header
 need_program
 need_kernel
 chmod 755 "$tmp"
-# not below /tmp, where everybody can write
+# not below /tmp, which is world-writable
 work=$(mktemp -d "$cache/program.XXXXXX")
 mount -t tmpfs -o mode=755 kheaders-test "$work" || ktap_exit_fail_msg "no tmpfs"
 trap 'umount "$work"; rmdir "$work"; leave' EXIT
-share_archive || ktap_exit_fail_msg "no archive to test with"
+share_archive || ktap_exit_fail_msg "cannot pack an archive"
 cp "$archive" "$work/real.tar.xz"
-python3 "$here/hostile.py" "$work/hostile" || ktap_exit_fail_msg "no hostile archives"
+python3 "$here/hostile.py" "$work/hostile" || ktap_exit_fail_msg "cannot create hostile archives"
 damage_real
 ktap_set_plan 15
-ktap_test_result "the tree is what tar extracts" real
-ktap_test_result "--force extracts it again" force_makes_anew
-ktap_test_result "it is verified" verified
+ktap_test_result "the tree is the same as with tar" real
+ktap_test_result "--force extracts it again" force_extracts_again
+ktap_test_result "verify accepts the tree" verified
 ktap_test_result "$(find "$work/hostile" -type f | wc -l) hostile archives are refused" hostile
 ktap_test_result "directories that others can write to are refused" unsafe_parents
-ktap_test_result "a hundred at once make one tree" hundred_at_once
-ktap_test_result "killed, it leaves a whole tree or none" killed
+ktap_test_result "of a hundred parallel runs one extracts the tree" hundred_at_once
+ktap_test_result "killed, it leaves a complete tree or none" killed
 ktap_test_result "interrupted, it leaves nothing" interrupted
 ktap_test_result "a full disk leaves nothing" full_disk
-ktap_test_result "an image of erofs or squashfs has the tree" images
-ktap_test_result "a precompiled header is used, and changes nothing" precompiled
-ktap_test_result "a static program needs nothing else" static_alone
+ktap_test_result "erofs and squashfs images contain the tree" images
+ktap_test_result "a precompiled header is used and does not change the object" precompiled
+ktap_test_result "a static program needs no other file" static_alone
 build_with "-fsanitize=address,undefined -fno-sanitize-recover=all" ||
-	ktap_exit_fail_msg "no build with sanitizers"
+	ktap_exit_fail_msg "the program does not build with sanitizers"
 ktap_test_result "under ASan and UBSan: the real archive" real
 ktap_test_result "under ASan and UBSan: hostile archives" hostile
 ktap_test_result "under ASan and UBSan: the tests of single commands" commands

@@ -1,12 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# kheaders remove: trees go by a rename, and nothing goes that kheaders did not make
+# kheaders remove renames a tree before deleting it, and removes only what kheaders created.
 
 # shellcheck source=../lib/program.sh
 . "$(dirname "$0")/../lib/program.sh"
 
-# The tree of the running kernel, in the cache and linked.
+# Extract and link the tree of the running kernel.
 have_tree() {
 	machine && offer "$tmp/a" && run 0 extract
 }
@@ -16,7 +16,7 @@ removes() {
 		only /var/cache/kheaders && run 3 remove && prints_nothing
 }
 
-# Where the directory of modules was made for the link, it goes with it.
+# If the modules directory was created only for the link, it is removed, too.
 leaves_nothing() {
 	machine && rm -r /lib/modules/* && offer "$tmp/a" && run 0 extract &&
 		linked "$cache_tree" && run 0 remove && only /lib/modules
@@ -35,7 +35,7 @@ by_path() {
 		prints "not made by kheaders" && [ -e /run/mine/file ]
 }
 
-# --old: of kernels that are not installed any more; never the running one's.
+# --old removes trees of kernels that are no longer installed, except the running one's.
 old() {
 	have_tree && for release in 1.0 2.0 3.0; do
 		archive "$tmp/x" "$release" && run 0 extract --archive "$tmp/x" --link || return 1
@@ -47,7 +47,7 @@ old() {
 		run 0 remove --all && only /var/cache/kheaders && only /lib/modules 2.0 "$running"
 }
 
-# A kernel whose modules cannot be listed is not one that is gone.
+# A kernel whose modules directory cannot be read still counts as installed.
 unreadable() {
 	machine && archive "$tmp/x" 2.0 && run 0 extract --archive "$tmp/x" --link &&
 		mkdir -p /lib/modules/2.0/kernel || return 1
@@ -64,7 +64,8 @@ foreign() {
 		[ -L /var/cache/kheaders/link ] && only /var/cache/kheaders link
 }
 
-# A bind mount, from the same file system, is not entered; nor is one on the tree unmounted.
+# A bind mount of the same file system in the tree is not entered, and a mount on the tree
+# is not unmounted.
 mounts() {
 	have_tree && mkdir /var/cache/precious && echo mine > /var/cache/precious/file &&
 		mount --bind /var/cache/precious "$cache_tree/include" || return 1
@@ -77,14 +78,14 @@ mounts() {
 		run 0 extract && linked "$cache_tree"
 }
 
-# An empty file system that is mounted where the tree should go.
+# An empty file system is mounted on the tree's path.
 empty_mount() {
 	machine && offer "$tmp/a" && mkdir /run/t && mount -t tmpfs kheaders-mine /run/t &&
 		run 1 extract --dest /run/t && grep -q kheaders-mine /proc/mounts &&
 		run 1 remove --dest /run/t && grep -q kheaders-mine /proc/mounts
 }
 
-# Killed at each unlink in turn: under the tree's name there is the whole tree or nothing.
+# Killed at each unlink in turn: the tree's path has the complete tree or nothing.
 killed() {
 	have_tree
 	files=$(find "$cache_tree" -type f | wc -l)
@@ -113,7 +114,7 @@ interrupted() {
 	[ ! -e "$cache_tree" ] && linked
 }
 
-# The package's script does without the program, which is gone by then.
+# The package's script works without the program, which is already removed by then.
 purged() {
 	have_tree && mkdir /var/cache/kheaders/mine && echo mine > /var/cache/kheaders/mine/file &&
 		quiet sh "$top/debian/kheaders.postrm" remove && linked "$cache_tree" &&
@@ -125,7 +126,7 @@ purged() {
 		quiet sh "$top/debian/kheaders.postrm" purge
 }
 
-# Where the file system is read-only the tree stays, and so does the link.
+# In a read-only file system both the tree and the link remain.
 read_only() {
 	have_tree && mount -o remount,ro /var/cache && run 1 remove && linked "$cache_tree" &&
 		mount -o remount,rw /var/cache && run 0 remove && linked
@@ -136,18 +137,18 @@ need_program
 chmod 755 "$tmp"
 archive "$tmp/a" "$running"
 ktap_set_plan 14
-ktap_test_result "the tree and its link" removes
-ktap_test_result "the directory that was made for the link" leaves_nothing
-ktap_test_result "trees in the cache and in memory" both_places
-ktap_test_result "--dest: a tree by its path" by_path
-ktap_test_result "--old: kernels that are gone, --all: all" old
-ktap_test_result "--old keeps the tree of a kernel that cannot be listed" unreadable
-ktap_test_result "what kheaders did not make stays" foreign
+ktap_test_result "removes the tree and its link" removes
+ktap_test_result "removes the directory created for the link" leaves_nothing
+ktap_test_result "removes trees in the cache and in memory" both_places
+ktap_test_result "--dest removes a tree by its path" by_path
+ktap_test_result "--old removes trees of removed kernels, --all all trees" old
+ktap_test_result "--old keeps the tree of a kernel whose modules cannot be listed" unreadable
+ktap_test_result "foreign files are kept" foreign
 ktap_test_result "mounts are neither emptied nor unmounted" mounts
-ktap_test_result "an empty mount in the way stays" empty_mount
-ktap_test_result "killed, it leaves a whole tree or none" killed
-ktap_test_result "killed while it replaces a tree, too" killed_replacing
-ktap_test_result "interrupted, it leaves no part of a tree" interrupted
+ktap_test_result "an empty mount on the tree's path is kept" empty_mount
+ktap_test_result "killed, it leaves a complete tree or none" killed
+ktap_test_result "killed while replacing a tree, it leaves a complete tree" killed_replacing
+ktap_test_result "interrupted, it leaves no incomplete tree" interrupted
 ktap_test_result "a read-only file system" read_only
 ktap_test_result "the package is purged" purged
 ktap_finished

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# kheaders status: reports the kernel, all trees and the link, to people and programs
+# kheaders status reports the kernel, all trees and the link, as text and as JSON.
 
 # shellcheck source=../lib/program.sh
 . "$(dirname "$0")/../lib/program.sh"
@@ -23,7 +23,7 @@ all_trees() {
 		prints "build:   none"
 }
 
-# field EXPRESSION VALUE: of the object in $tmp/output
+# field EXPRESSION VALUE: EXPRESSION has this VALUE in the object s, read from $tmp/output
 field() {
 	got=$(python3 -c 'import json, sys; s = json.load(open(sys.argv[1])); print(eval(sys.argv[2]))' \
 		"$tmp/output" "$1") && [ "$got" = "$2" ] && return
@@ -65,7 +65,7 @@ chmod 755 "$tmp"
 archive "$tmp/a" "$running"
 archive "$tmp/other" 1.2.3
 ktap_set_plan 4
-ktap_test_result "a kernel with nothing" nothing
+ktap_test_result "a kernel without an archive or a tree" nothing
 ktap_test_result "all trees" all_trees
 ktap_test_result "as JSON, every field documented" json
 ktap_test_result "a link with an odd target, as JSON" odd_link

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# The command line: usage errors that say what was wrong, help, version, completion.
-# interface.sh compares options with the manual page.
+# The command line: usage errors that report what was wrong, help, version, completion.
+# interface.sh compares the options with the manual page.
 
 # shellcheck source=../lib/program.sh
 # shellcheck disable=SC2154	# what test.sh has set
@@ -52,14 +52,14 @@ help() {
 	done
 }
 
-# A report that nobody gets is no success.
+# Status fails if its report cannot be written.
 full_output() {
 	"$program" status --json 2> "$tmp/output" > /dev/full
 	[ $? -eq 1 ] && prints "standard output: No space left on device" &&
 		! "$program" --help 2> /dev/null > /dev/full
 }
 
-# options COMMAND: what its help names
+# options COMMAND: print the options in its help
 options() {
 	"$program" "$1" --help | grep -o -e '^ *\(-., \)\?--[a-z-]*' | grep -o -e '--.*' | sort
 }
@@ -72,7 +72,7 @@ completion_names_all() {
 	done
 }
 
-# completes WORD WORD... : what bash offers for the last of them
+# bash_completes WORD...: print bash's completions of the last word
 bash_completes() {
 	PATH=$(dirname "$program"):$PATH bash -c '
 		. "$1"
@@ -112,7 +112,7 @@ ktap_set_plan 8
 ktap_test_result "a usage error prints what was wrong" errors
 ktap_test_result "no argument may be empty" empty_arguments
 ktap_test_result "help and version" help
-ktap_test_result "a report that cannot be written is a failure" full_output
+ktap_test_result "an unwritable report is a failure" full_output
 ktap_test_result "completion names all commands and options" completion_names_all
 ktap_test_result "bash completes" in_bash
 for shell in fish zsh; do

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# kheaders verify: finds what extract has not made so
+# kheaders verify finds every difference between a tree and the archive.
 
 # shellcheck source=../lib/program.sh
 . "$(dirname "$0")/../lib/program.sh"
@@ -14,7 +14,7 @@ matches() {
 		run 1 verify --archive "$tmp/b" --dest "$cache_tree"
 }
 
-# finds TEXT COMMAND: after COMMAND in the tree
+# finds TEXT COMMAND: after COMMAND in the tree, verify fails and prints TEXT
 finds() {
 	machine && offer "$tmp/a" && run 0 extract &&
 		( cd "$cache_tree" && eval "$2" ) && run 1 verify && prints "$1" && return
@@ -57,7 +57,7 @@ marker() {
 		finds ".kheaders: belongs to another user" 'chown 1234 .kheaders'
 }
 
-# What extract --pch makes, and only that.
+# In bpf/ only files of extract --pch are accepted.
 precompiled() {
 	finds "bpf: not in the archive" 'echo > bpf' &&
 		finds "bpf/evil: not in the archive" 'mkdir bpf; echo > bpf/evil' &&
@@ -66,7 +66,7 @@ precompiled() {
 		finds "bpf/flags: others can change it" 'mkdir bpf; echo > bpf/flags; chmod 666 bpf/flags'
 }
 
-# accepts COMMAND: what COMMAND adds to the tree
+# accepts COMMAND: verify accepts the files that COMMAND adds to the tree
 accepts() {
 	machine && offer "$tmp/rust" && run 0 extract &&
 		( cd "$cache_tree" && eval "$1" ) && run 0 verify && return
@@ -74,7 +74,7 @@ accepts() {
 	return 1
 }
 
-# The tree's makefile makes it for BTF in modules.
+# The tree's makefile creates this link to give modules BTF.
 btf_link() {
 	accepts 'ln -s /sys/kernel/btf/vmlinux vmlinux' &&
 		finds "vmlinux: not in the archive" 'ln -s /sys/kernel/btf/vmlinux2 vmlinux' &&
@@ -86,12 +86,12 @@ btf_link() {
 			'ln -s /sys/kernel/btf/vmlinux vmlinux; chown -h 1234 vmlinux'
 }
 
-# As scripts/kheaders_rust.sh does, for an archive with an empty rustc_cfg.
+# The files that scripts/kheaders_rust.sh adds; it also fills an empty rustc_cfg.
 rust='mkdir -p rust/kernel; echo > rust/kernel/lib.rs; echo > rust/libmacros.so
 	chmod 755 rust/libmacros.so; echo > scripts/target.json
 	echo "--cfg=CONFIG_X" > include/generated/rustc_cfg'
 
-# finds_rust TEXT COMMAND: after make rust, and COMMAND
+# finds_rust TEXT COMMAND: after make rust and COMMAND, verify fails and prints TEXT
 finds_rust() {
 	accepts "$rust" && ( cd "$cache_tree" && eval "$2" ) && run 1 verify && prints "$1" && return
 	ktap_print_msg "after make rust, and: $2"
@@ -115,7 +115,7 @@ rust_files() {
 		finds ".rust: not in the archive" 'mkdir .rust'
 }
 
-# A directory that cannot be listed may have anything in it.
+# An unreadable directory may contain foreign files.
 unlisted() {
 	machine && offer "$tmp/a" && run 0 extract || return 1
 	for n in 1 2 3 4 5 6 7 8 9 10 11 12; do
@@ -142,14 +142,14 @@ archive "$tmp/a" "$running"
 archive "$tmp/b" "$running" "echo > b"
 archive "$tmp/rust" "$running" ": > include/generated/rustc_cfg"
 ktap_set_plan 11
-ktap_test_result "a tree as it was made" matches
-ktap_test_result "other contents" contents
-ktap_test_result "other modes" modes
-ktap_test_result "other owners" owners
-ktap_test_result "another marker" marker
-ktap_test_result "other files in bpf" precompiled
-ktap_test_result "the link for BTF in modules" btf_link
-ktap_test_result "what make rust adds" rust_files
+ktap_test_result "an unchanged tree" matches
+ktap_test_result "changed contents" contents
+ktap_test_result "changed modes" modes
+ktap_test_result "changed owners" owners
+ktap_test_result "a changed marker" marker
+ktap_test_result "foreign files in bpf" precompiled
+ktap_test_result "the link for module BTF" btf_link
+ktap_test_result "files added by make rust" rust_files
 ktap_test_result "a directory that cannot be listed" unlisted
 ktap_test_result "nothing to compare" absent
 ktap_test_result "a tree in memory" in_memory

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
-"""A root directory, small enough to be compared whole, in which the kheaders program runs.
+"""A root directory in which the kheaders program runs, small enough to compare all of it.
 
-It has the program, a kernel's /sys/kernel and whatever a test puts there.  What the program
-is told of the kernel, release included, is what the test says.
+It contains the program, a kernel's /sys/kernel and the files that a test adds.  The test
+chooses the kernel that the program sees, including its release.
 """
 
 import hashlib
@@ -27,7 +27,7 @@ KILLED = 137
 
 
 def members(release=RELEASE, tag="a"):
-    """What an archive holds: a name, then mode and bytes; None for a directory."""
+    """The members of an archive: name to (mode, bytes), or to None for a directory."""
     return {
         "include": None,
         "include/config": None,
@@ -69,13 +69,13 @@ def digest(data):
 
 
 class World:
-    """The directory @root, a file system of its own; @program and @runner are files."""
+    """The directory @root must be a separate file system; @program and @runner are files."""
 
     def __init__(self, root, program, runner, tools=()):
         self.root = root
         self.runner = runner
         self.release = RELEASE
-        # what is the same in all: not emptied, nor compared
+        # neither emptied nor compared, as it never changes
         self.fixed = {"/kheaders", "/bin", "/lib64", "/dev"}
         for name in ("bin", "lib64", "dev"):
             os.mkdir(root + "/" + name)
@@ -88,7 +88,7 @@ class World:
         os.chmod(root, 0o755)
 
     def copy_tool(self, name):
-        """A program and its libraries, all where the loader looks first."""
+        """Copy a program, and its libraries to the loader's first search directory."""
         program = shutil.which(name)
         shutil.copy(program, self.root + "/bin")
         listed = subprocess.run(["ldd", program], capture_output=True, check=True, text=True)
@@ -125,7 +125,7 @@ class World:
             os.makedirs(self.root + name)
 
     def put(self, name, data, mode=0o644):
-        """A file of bytes, a directory if @data is None, a link if it is a string."""
+        """Create a file if @data is bytes, a directory if it is None, a link if a string."""
         path = self.root + name
         os.makedirs(os.path.dirname(path), exist_ok=True)
         if os.path.islink(path) or os.path.isfile(path):
@@ -147,7 +147,7 @@ class World:
             os.unlink(path)
 
     def kernel(self, build_id=b"1" * 20, data=None, release=RELEASE):
-        """Which kernel runs; @data: its archive, None if it has none."""
+        """Select the running kernel; @data is its archive, or None."""
         self.release = release
         self.put(NOTES, notes(build_id))
         self.remove(ARCHIVE)
@@ -160,7 +160,7 @@ class World:
                         self.path(name)], check=True)
 
     def run(self, arguments, point=None, log=None):
-        """Returns status, output and messages.  @point: an option of crash_points."""
+        """Return status, output and messages.  @point is an option of crash_points."""
         command = [self.runner, "-r", self.release]
         if point:
             command += [point[0], point[1]]
@@ -175,7 +175,7 @@ class World:
                 done.stderr.decode(errors="replace"))
 
     def snapshot(self):
-        """All that can be seen: a name, then what stands there."""
+        """Return all visible files: a dictionary from name to type, mode and content."""
         seen = {}
         device = os.lstat(self.root).st_dev
         self.look(self.root, "", device, seen)
@@ -203,13 +203,13 @@ class World:
 
 
 def below(seen, name):
-    """What @seen has at @name and below it."""
+    """Return the part of @seen at @name and below."""
     return {path[len(name):]: what for path, what in seen.items()
             if path == name or path.startswith(name + "/")}
 
 
 def describes(tree, release=RELEASE, tag="a"):
-    """Is @tree, as below() returns it, the whole tree of that archive, with a marker?"""
+    """Is @tree, as below() returns it, the complete tree of that archive, with a marker?"""
     if ".kheaders" not in {name[1:] for name in tree} or "" not in tree:
         return False
     want = {"": ("directory",), "/.kheaders": ("file",), "/vmlinux": ("link", BTF)}
@@ -221,7 +221,7 @@ def describes(tree, release=RELEASE, tag="a"):
 
 
 def marker(tree):
-    """The fields of the marker in @tree."""
+    """Return the fields of the marker in @tree."""
     text = tree.get("/.kheaders", ("", 0, 0, b""))[3]
     if isinstance(text, str):
         return {}
