@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* kheaders dump: take the archive out of an image of a kernel, without booting it. */
+/* kheaders dump: extract the archive from a kernel image, without booting it. */
 #define _GNU_SOURCE	/* mkostemp(), SEEK_DATA */
 #include <errno.h>
 #include <fcntl.h>
@@ -14,7 +14,7 @@
 
 /*
  * @mapped: @data is a mapping, not a buffer
- * @mode: who may read it may read what is taken out of it
+ * @mode: its read permissions, which apply to the archive, too
  */
 struct image {
 	const char *name;
@@ -25,7 +25,7 @@ struct image {
 	mode_t mode;
 };
 
-/* What cannot be mapped, a pipe. */
+/* Read an image that cannot be mapped, such as a pipe. */
 static int read_image(struct image *i)
 {
 	size_t room = 0;
@@ -37,7 +37,7 @@ static int read_image(struct image *i)
 			room = room ? 2 * room : 1 << 20;
 			more = room > LARGEST_IMAGE ? NULL : realloc(i->data, room);
 			if (!more)
-				return fail(i->name, "larger than any image of a kernel");
+				return fail(i->name, "larger than any kernel image");
 			i->data = more;
 		}
 		n = read(i->fd, i->data + i->size, room - i->size);
@@ -103,7 +103,7 @@ static void close_image(struct image *i)
 		close(i->fd);
 }
 
-/* Search what a sparse file has between its holes. */
+/* Search the data of the image, and skip holes of a sparse file. */
 static const unsigned char *search(const struct image *i, size_t *len, unsigned char **buffer)
 {
 	off_t from, to, next;
@@ -140,7 +140,7 @@ static int write_all(int fd, const char *name, const unsigned char *p, size_t le
 	return 0;
 }
 
-/* A device, a pipe, or whatever a link leads to: written to, never replaced. */
+/* Write to a device, a pipe or the target of a link, without replacing it. */
 static int write_through(const char *path, const unsigned char *p, size_t len, mode_t mode)
 {
 	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, mode), ret;
@@ -153,7 +153,7 @@ static int write_through(const char *path, const unsigned char *p, size_t len, m
 	return ret;
 }
 
-/* The rename is on disk when the directory is. */
+/* Sync the directory of @path, which makes a rename in it durable. */
 static int sync_parent(const char *path)
 {
 	char *parent = strdup(path), *slash;
@@ -173,7 +173,7 @@ static int sync_parent(const char *path)
 	return ret;
 }
 
-/* A regular file: there whole, or as it was. */
+/* Replace a regular file atomically. */
 static int write_file(const char *path, const unsigned char *p, size_t len, mode_t mode)
 {
 	char *fresh;
@@ -221,13 +221,13 @@ enum exit_status cmd_dump(const struct options *o)
 	size_t len;
 
 	if ((!o->output || !strcmp(o->output, "-")) && isatty(STDOUT_FILENO)) {
-		fail("standard output", "a terminal; redirect it, or use --output FILE");
+		fail("standard output", "is a terminal; redirect it, or use --output FILE");
 		return EXIT_USAGE;
 	}
 	if (!open_image(&image, o->operand)) {
 		archive = search(&image, &len, &buffer);
 		if (!archive) {
-			fail(image.name, "no kheaders archive in it");
+			fail(image.name, "contains no kheaders archive");
 			status = EXIT_NOTHING;
 		} else if (!write_archive(o->output, archive, len, image.mode)) {
 			status = EXIT_GOOD;

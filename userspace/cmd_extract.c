@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* kheaders extract: a tree of the archive, or an image of a file system with it. */
+/* kheaders extract: extract the archive to a tree or a file system image. */
 #define _GNU_SOURCE	/* syncfs() */
 #include <errno.h>
 #include <fcntl.h>
@@ -16,12 +16,12 @@
 #define TREE_IN_STAGING "tree"
 #define IMAGE_IN_STAGING "image"
 #define AUTO_CONF "include/config/auto.conf"
-/* f_type of statfs(2), as in <linux/magic.h>, which musl's compiler does not find */
+/* f_type of statfs(2); <linux/magic.h> is not available to musl-gcc */
 #define TMPFS 0x01021994U
 #define RAMFS 0x858458f6U
-#define TREE_BYTES (64ULL << 20)	/* more than a tree takes in a tmpfs */
+#define TREE_BYTES (64ULL << 20)	/* a tree in a tmpfs takes less */
 
-/* @kernel: the running one, with the archive's checksum once it is opened */
+/* @kernel: the running one, with its archive's checksum once that is open */
 struct extraction {
 	const struct options *o;
 	struct identity kernel;
@@ -30,7 +30,7 @@ struct extraction {
 	bool made;
 };
 
-/* What the tree that is made now will say. */
+/* Fill @id for the marker of the new @tree. */
 static int identify(const struct extraction *x, int tree, struct identity *id)
 {
 	const struct source *s = &x->source;
@@ -43,7 +43,7 @@ static int identify(const struct extraction *x, int tree, struct identity *id)
 	if (s->from_file)
 		id->build_id[0] = '\0';
 	else if (strcmp(id->release, x->kernel.release))
-		return fail(s->name, "made for Linux %s, and %s is running", id->release,
+		return fail(s->name, "made for Linux %s, but %s is running", id->release,
 			    x->kernel.release);
 	return 0;
 }
@@ -82,19 +82,19 @@ static int link_btf(int tree)
 	return ret ? fail_errno(BTF_LINK, NULL) : 0;
 }
 
-/* Unpack the archive into the empty directory @tree, and complete it. */
+/* Unpack the archive into the empty directory @tree, and add link and marker. */
 static int fill_tree(const struct extraction *x, int tree, struct identity *id)
 {
 	if (unpack(&x->source, tree) || link_btf(tree) || identify(x, tree, id) ||
 	    marker_write(tree, id))
 		return -1;
-	/* whoever may not read the archive may not read the tree */
+	/* the tree must not be more readable than the archive */
 	if (fchmod(tree, source_is_public(&x->source) ? 0755 : 0700) || syncfs(tree))
 		return fail_errno(location_tree(&x->l), NULL);
 	return interrupted ? fail("extract", "interrupted") : 0;
 }
 
-/* The tree is made beside its place, which may be known only by its contents. */
+/* Extract to a staging directory, as the tree's name may be known only from its content. */
 static int make_tree(struct extraction *x)
 {
 	char staged[PRIVATE_NAME];
@@ -139,14 +139,14 @@ static int make_image_file(struct extraction *x)
 		return -1;
 	ret = fill_image(x, dir);
 	if (!ret && renameat(dir, IMAGE_IN_STAGING, x->l.dir, x->l.name))
-		ret = fail_errno(location_tree(&x->l), "cannot be put in place");
+		ret = fail_errno(location_tree(&x->l), "cannot be renamed into place");
 	if (!ret && sync_directory(x->l.dir))
 		ret = fail_errno(location_tree(&x->l), NULL);
 	close(dir);
 	return remove_tree(x->l.dir, staged) || ret ? -1 : 0;
 }
 
-/* Is the tree @name, of whatever release, made from this archive? */
+/* Is the tree @name, of any release, extracted from this archive? */
 static int find_archive(int dir, const char *name, void *arg)
 {
 	struct extraction *x = arg;
@@ -164,7 +164,7 @@ static int find_archive(int dir, const char *name, void *arg)
 	return same;
 }
 
-/* Is the tree that is wanted there already?  -1 if it must not be replaced. */
+/* Is the tree already up to date?  -1 if it must not be replaced. */
 static int look(struct extraction *x)
 {
 	struct identity marker;
@@ -174,7 +174,7 @@ static int look(struct extraction *x)
 		return list_directory(x->l.dir, find_archive, x) == 1 && !x->o->force;
 	switch (location_look(&x->l, &x->kernel, &marker)) {
 	case TREE_FOREIGN:
-		return fail(location_tree(&x->l), "refused: exists, and not made by kheaders");
+		return fail(location_tree(&x->l), "refused: exists, but was not made by kheaders");
 	case TREE_UNREADABLE:
 		return -1;
 	case TREE_ABSENT:
@@ -192,7 +192,7 @@ static int look(struct extraction *x)
 	return done && !x->o->force;
 }
 
-/* Under the lock: another run may have done the work while this one waited. */
+/* Under the lock, look again: another run may have extracted the tree meanwhile. */
 static enum exit_status extract_locked(struct extraction *x)
 {
 	enum exit_status status;
@@ -202,7 +202,7 @@ static enum exit_status extract_locked(struct extraction *x)
 		status = source_open(&x->source, NULL);
 		if (status != EXIT_GOOD)
 			return status;
-		/* without a build-id only the checksum tells */
+		/* without a build-id only the checksum identifies the kernel */
 		strcpy(x->kernel.sha256, x->source.sha256);
 		done = look(x);
 	}
@@ -245,7 +245,7 @@ static int open_location(struct extraction *x)
 	return 0;
 }
 
-/* The build link, for the state that the command finds or leaves. */
+/* Update the build link for the current state of the tree. */
 static int settle_link(struct extraction *x, bool make)
 {
 	const char *release = x->kernel.release;
@@ -253,7 +253,7 @@ static int settle_link(struct extraction *x, bool make)
 	enum tree_state state;
 
 	if (x->o->archive) {
-		/* of a release that only the tree can tell */
+		/* only the tree's marker has the release */
 		if (x->l.dir < 0 || !x->l.name[0])
 			return 0;
 		state = location_look(&x->l, &x->kernel, &marker);
@@ -275,7 +275,7 @@ static enum exit_status extract_tree(struct extraction *x)
 		location_tidy(&x->l);
 		return EXIT_GOOD;
 	}
-	/* what is stale must not be used while it is replaced */
+	/* a stale tree must not be used while it is replaced */
 	if (settle_link(x, false))
 		return EXIT_FAILED;
 	if (o->tmpfs && !done && check_memory(&x->l))
@@ -285,14 +285,14 @@ static enum exit_status extract_tree(struct extraction *x)
 	return extract_locked(x);
 }
 
-/* An image is made each time: there is no telling what is in one. */
+/* Always create the image, as the content of an existing one is unknown. */
 static enum exit_status extract_image(struct extraction *x)
 {
 	enum exit_status status = EXIT_GOOD;
 	struct stat st;
 
 	if (!fstatat(x->l.dir, x->l.name, &st, AT_SYMLINK_NOFOLLOW) && !S_ISREG(st.st_mode)) {
-		fail(location_tree(&x->l), "refused: exists, and not a regular file");
+		fail(location_tree(&x->l), "refused: exists, but is not a regular file");
 		return EXIT_FAILED;
 	}
 	if (location_lock(&x->l))

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* kheaders remove: retire trees, and the links to them. */
+/* kheaders remove: remove trees and the links to them. */
 #define _GNU_SOURCE	/* O_NOFOLLOW and others */
 #include <errno.h>
 #include <fcntl.h>
@@ -9,7 +9,7 @@
 
 #include "kheaders.h"
 
-/* @found: trees that were to be removed; @failed: some could not be */
+/* @found: number of trees to remove; @failed: some could not be removed */
 struct removal {
 	const struct options *o;
 	struct identity kernel;
@@ -18,7 +18,7 @@ struct removal {
 	bool failed;
 };
 
-/* Is @name more than links to headers and depmod's files, which outlive a kernel? */
+/* Does @name belong to an installed kernel?  Links to headers and depmod's files outlive it. */
 static int is_of_kernel(int dir, const char *name, void *arg)
 {
 	(void)dir;
@@ -27,7 +27,7 @@ static int is_of_kernel(int dir, const char *name, void *arg)
 	       strncmp(name, "modules.", strlen("modules."));
 }
 
-/* Is the kernel @release not installed any more? */
+/* Is the kernel @release no longer installed? */
 static bool is_gone(const char *release)
 {
 	char path[PATH_MAX];
@@ -43,8 +43,8 @@ static bool is_gone(const char *release)
 }
 
 /*
- * Remove the tree at r->l, its link first: that never leads to a tree that is not
- * whole.  Where the tree cannot be removed, it comes back.
+ * Remove the tree at r->l.  Remove its link first, so that it never leads to an incomplete
+ * tree; if the tree cannot be removed, the link is restored.
  */
 static void remove_one(struct removal *r)
 {
@@ -80,7 +80,7 @@ static void remove_one(struct removal *r)
 		note(location_tree(l), "removed");
 }
 
-/* With --old, the trees of kernels that are gone, and what is stale of the running one. */
+/* --old removes trees of removed kernels, and a stale one of the running release. */
 static bool is_wanted(const struct removal *r)
 {
 	struct identity marker;
@@ -139,7 +139,7 @@ enum exit_status cmd_remove(const struct options *o)
 			remove_from(&r);
 		r.failed |= ret < 0;
 	}
-	/* of a tree that somebody else removed */
+	/* also remove a link to a tree that was removed by hand */
 	if (!o->dest && !o->old)
 		serve(&r.kernel, r.kernel.release, NULL, false);
 	if (r.failed || interrupted)

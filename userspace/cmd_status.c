@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* kheaders status: what the kernel offers, and what has been made of it. */
+/* kheaders status: report the kernel's archive, the trees and the build link. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,7 +9,7 @@
 
 #include "kheaders.h"
 
-/* @linked: the build link leads there */
+/* @linked: the build link leads to it */
 struct tree {
 	struct tree *next;
 	const char *location;
@@ -20,8 +20,8 @@ struct tree {
 };
 
 /*
- * @size: of the archive, -1 if the kernel shows none
- * @trees: all, @last: where the next one goes; @own: that of the running kernel
+ * @size: of the archive, -1 if it is not visible
+ * @trees: list of all trees, @last: its end; @own: tree of the running release
  */
 struct status {
 	struct identity kernel;
@@ -141,7 +141,7 @@ static int gather(struct status *s)
 		return -1;
 	s->size = stat(SYSFS_FILE, &st) ? -1 : (long long)st.st_size;
 	s->module = module_state();
-	/* what a kernel without a build-id is known by */
+	/* the checksum identifies a kernel without a build-id */
 	if (!s->kernel.build_id[0] && !access(SYSFS_FILE, R_OK) &&
 	    source_open(&source, NULL) == EXIT_GOOD) {
 		strcpy(s->kernel.sha256, source.sha256);
@@ -158,7 +158,7 @@ static void print_link(const struct status *s)
 	static const char *const text[] = {
 		[LINK_OURS] = "",
 		[LINK_BUILDS] = ", not made by kheaders",
-		[LINK_USELESS] = ", where nothing can be built",
+		[LINK_USELESS] = ", which cannot build modules",
 	};
 
 	if (s->link == LINK_ABSENT)
@@ -188,7 +188,7 @@ static void print_text(const struct status *s)
 		printf("tree:    none\n");
 }
 
-/* Print @value as a JSON string, or null; with its key, and what follows. */
+/* Print @key and @value as a JSON string, or null if it is empty, and then @end. */
 static void print_string(const char *key, const char *value, const char *end)
 {
 	printf("\"%s\": ", key);

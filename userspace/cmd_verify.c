@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * kheaders verify: is a tree what its archive holds, byte for byte, with the owner, the
- * modes and the marker that extract gives it, and no more than its makefile adds?
+ * kheaders verify: compare a tree with its archive, byte for byte, including the owner, the
+ * modes and the marker that extract sets.  Only files that its makefile adds may be added.
  */
 #define _GNU_SOURCE	/* tdestroy(), asprintf() */
 #include <errno.h>
@@ -16,8 +16,8 @@
 #include "kheaders.h"
 
 /*
- * @names: what the archive holds, a tree of tsearch(); @wrong: differences
- * @prefix: of the names in the directory that is looked at
+ * @names: the archive's names, a tree of tsearch(); @wrong: number of differences
+ * @prefix: path of the current directory
  */
 struct check {
 	const struct source *source;
@@ -40,7 +40,7 @@ static void wrong(struct check *c, const char *name, const char *what)
 	c->wrong++;
 }
 
-/* Owner and mode of what is open as @fd, NULL if they are right. */
+/* Check type, owner and mode of @fd; NULL if they are right. */
 static const char *compare_mode(const struct check *c, int fd, mode_t type, mode_t mode)
 {
 	struct stat st;
@@ -48,15 +48,15 @@ static const char *compare_mode(const struct check *c, int fd, mode_t type, mode
 	if (fstat(fd, &st))
 		return strerror(errno);
 	if ((st.st_mode & S_IFMT) != type)
-		return "of another type than in the archive";
+		return "type differs from the archive";
 	if (st.st_uid != c->owner)
 		return "belongs to another user";
 	if ((st.st_mode & 07777) != mode)
-		return "has another mode than in the archive";
+		return "mode differs from the archive";
 	return NULL;
 }
 
-/* Compare @size bytes at @data with the next of @fd. */
+/* Compare @size bytes at @data with the next bytes of @fd. */
 static const char *compare_bytes(int fd, const char *data, size_t size)
 {
 	static char have[1 << 16];
@@ -92,7 +92,7 @@ static const char *compare_data(struct members *a, int fd)
 	return read(fd, &more, 1) ? "longer than in the archive" : NULL;
 }
 
-/* A link is a copy of its target, which is compared by itself. */
+/* A link was extracted as a copy of its target, which is compared separately. */
 static const char *compare_link(const struct check *c, int fd, const char *target)
 {
 	int from = open_below(c->tree, target, O_RDONLY | O_NONBLOCK);
@@ -104,7 +104,7 @@ static const char *compare_link(const struct check *c, int fd, const char *targe
 	if (from < 0)
 		return strerror(errno);
 	if (fstat(from, &st) || !S_ISREG(st.st_mode))
-		what = "leads to what is not a file";
+		what = "link to something other than a file";
 	else
 		what = compare_mode(c, fd, S_IFREG, st.st_mode & 07777);
 	while (!what && (n = read(from, buf, sizeof(buf)))) {
@@ -180,7 +180,7 @@ static bool leads_to(int dir, const char *name, const char *target)
 	return n == (ssize_t)strlen(target) && !memcmp(buf, target, n);
 }
 
-/* What extract --pch, and "make" and "make rust" in the tree, may add to it. */
+/* May extract --pch, or "make" or "make rust" in the tree, have added this file? */
 static bool is_added(int dir, const char *name, const char *path, mode_t mode)
 {
 	static const char *const files[] = {
@@ -201,7 +201,7 @@ static bool is_added(int dir, const char *name, const char *path, mode_t mode)
 	       (S_ISREG(mode) || S_ISDIR(mode));
 }
 
-/* @name in @dir, called @path, if the archive does not have it. */
+/* Check @name in @dir, called @path, if it is not in the archive. */
 static const char *compare_other(const struct check *c, int dir, const char *name,
 				 const char *path)
 {
@@ -221,7 +221,7 @@ static const char *compare_other(const struct check *c, int dir, const char *nam
 	return NULL;
 }
 
-/* Look at @name and all below it. */
+/* Check @name and everything below it. */
 static int find_other(int dir, const char *name, void *arg)
 {
 	struct check *c = arg;
@@ -237,7 +237,7 @@ static int find_other(int dir, const char *name, void *arg)
 	if (what)
 		wrong(c, path, what);
 	c->prefix = path;
-	/* what cannot be listed may have anything in it */
+	/* an unreadable directory may contain foreign files */
 	if (sub >= 0 && list_directory(sub, find_other, c) < 0)
 		wrong(c, path, strerror(errno));
 	c->prefix = prefix;
@@ -255,7 +255,7 @@ static void check_marker(struct check *c, const struct identity *kernel)
 	struct identity id;
 
 	if (fd < 0 || marker_read(c->tree, &id) <= 0) {
-		wrong(c, "", "has no marker: not made by kheaders, or not complete");
+		wrong(c, "", "has no marker: not made by kheaders, or incomplete");
 		if (fd >= 0)
 			close(fd);
 		return;
@@ -276,7 +276,7 @@ static void check_marker(struct check *c, const struct identity *kernel)
 
 #define OVERFLOW_UID 65534	/* see user_namespaces(7) */
 
-/* In a user namespace an owner who is not in it, the host's root say, is shown as nobody. */
+/* In a user namespace, an unmapped owner, such as the host's root, is shown as nobody. */
 static bool is_unmapped(uid_t uid)
 {
 	unsigned int inside, outside, length;
@@ -289,7 +289,7 @@ static bool is_unmapped(uid_t uid)
 	return part && uid == OVERFLOW_UID;
 }
 
-/* Root, or whoever stands for root where this runs: in a container that may be nobody. */
+/* The owner must be root, the current user, or the owner of "/" in a container. */
 static void check_owner(struct check *c)
 {
 	struct stat st, root;
@@ -329,7 +329,7 @@ static int verify(const struct source *s, const char *path, const struct identit
 	return 0;
 }
 
-/* A tree made from this archive, whatever its release. */
+/* The search for a tree of any release that was extracted from @source. */
 struct search {
 	const struct source *source;
 	const char *directory;
@@ -349,7 +349,7 @@ static int find_tree(int dir, const char *name, void *arg)
 	return *s->path != '\0';
 }
 
-/* The tree in the cache or in /run: of the release, or for a file, made from it. */
+/* Find the tree of @release, or the one extracted from a file, in the cache or in /run. */
 static int default_tree(struct search *s, const char *release)
 {
 	static const char *const directories[] = { CACHE_DIRECTORY, RUN_DIRECTORY };

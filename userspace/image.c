@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* A tree as an image of a file system, by the tools of that file system. */
+/* Create a file system image of a tree, with the tools of that file system. */
 #define _GNU_SOURCE	/* O_NOFOLLOW */
 #include <errno.h>
 #include <fcntl.h>
@@ -10,7 +10,7 @@
 
 #include "kheaders.h"
 
-/* Is @path the name of a squashfs image?  Any other is an erofs. */
+/* Is @path the name of a squashfs image?  All others are erofs. */
 static bool is_squashfs(const char *path)
 {
 	static const char suffix[] = ".squashfs";
@@ -19,7 +19,7 @@ static bool is_squashfs(const char *path)
 	return len > strlen(suffix) && !strcmp(path + len - strlen(suffix), suffix);
 }
 
-/* @out is a name for a program that runs in the tree, which is in @dir as well. */
+/* @out is relative to the tree, in which the program runs. */
 static int run_mkfs(int tree, const char *path, char *out)
 {
 	char *const erofs[] = { "mkfs.erofs", "-zlz4hc", "--all-root", out, ".", NULL };
@@ -41,7 +41,7 @@ int make_image(int dir, const char *name, const char *path, int tree, mode_t mod
 		return -1;
 	fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0 || fchmod(fd, mode) || fsync(fd))
-		ret = fail_errno(path, "cannot be made");
+		ret = fail_errno(path, "cannot be created");
 	if (fd >= 0)
 		close(fd);
 	return ret;

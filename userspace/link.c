@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The name by which tools find a tree, /lib/modules/RELEASE/build: the only link, and
- * the only place that makes or removes it.  (dpkg unpacks a package of headers through
- * a link at /usr/src/linux-headers-RELEASE, into our tree.)
+ * The build link, /lib/modules/RELEASE/build, by which tools find a tree.  There is no other
+ * link: through one at /usr/src/linux-headers-RELEASE, dpkg would unpack a headers package
+ * into our tree.
  *
- * A link of somebody else's that modules can be built through stays.  One that leads to
- * nothing, or to what builds nothing, is moved aside and comes back with "remove".
+ * A foreign link that can build modules is kept.  One that dangles, or leads to a directory
+ * that cannot build modules, is moved aside, and restored by "remove".
  */
 #define _GNU_SOURCE	/* O_NOFOLLOW and others */
 #include <errno.h>
@@ -17,7 +17,7 @@
 
 #include "kheaders.h"
 
-#define ASIDE ".before-kheaders"	/* behind the link's name */
+#define ASIDE ".before-kheaders"	/* suffixes of the link's name */
 #define FRESH ".kheaders-new"
 
 static bool read_link(const char *path, char target[PATH_MAX])
@@ -35,7 +35,7 @@ static bool is_below(const char *path, const char *directory)
 	return !strncmp(path, directory, len) && path[len] == '/';
 }
 
-/* By name, or by the marker of the tree that it leads to. */
+/* Decide by the target's path, or by the marker in the target. */
 static bool is_ours(const char *path, const char *target)
 {
 	struct identity id;
@@ -76,7 +76,7 @@ enum link_state link_look(const char *release, char path[PATH_MAX], char target[
 	return builds(path) ? LINK_BUILDS : LINK_USELESS;
 }
 
-/* Make @path lead to @target in one step, whatever it was before. */
+/* Atomically replace @path by a link to @target. */
 static int replace(const char *path, const char *target)
 {
 	char fresh[PATH_MAX + 16];
@@ -88,13 +88,14 @@ static int replace(const char *path, const char *target)
 	return rename(fresh, path);
 }
 
-/* The directory that @path is in: a kernel without modules has none. */
+/* Write the directory of @path to @parent. */
 static void parent_of(const char *path, char parent[PATH_MAX])
 {
 	strcpy(parent, path);
 	*strrchr(parent, '/') = '\0';
 }
 
+/* Create the link, and its directory, which a kernel without modules lacks. */
 static int make_first(const char *path, const char *tree)
 {
 	char parent[PATH_MAX];
@@ -107,7 +108,7 @@ static int make_first(const char *path, const char *tree)
 	return symlink(tree, path);
 }
 
-/* Our link goes: to where the one before it led, if there was one. */
+/* Remove our link, and restore the one that was moved aside, if any. */
 static int remove_link(const char *path, const char *aside)
 {
 	char parent[PATH_MAX];
@@ -116,19 +117,19 @@ static int remove_link(const char *path, const char *aside)
 		return 0;
 	if (unlink(path) && errno != ENOENT)
 		return -1;
-	/* the directory, if it was made for the link: others are not empty */
+	/* also remove the directory if it was created for the link and is thus empty */
 	parent_of(path, parent);
 	rmdir(parent);
 	return 0;
 }
 
-/* A useless link makes way, and is kept aside. */
+/* Move a useless link aside and replace it. */
 static int displace(const char *path, const char *aside, const char *tree, const char *target)
 {
 	unlink(aside);
 	if (symlink(target, aside) || replace(path, tree))
 		return -1;
-	warn(path, "led to %s, where nothing can be built; leads to %s now", target, tree);
+	warn(path, "led to %s, which cannot build modules; now leads to %s", target, tree);
 	return 0;
 }
 
@@ -136,8 +137,8 @@ static int make_link(const char *path, const char *aside, const char *tree,
 		     enum link_state state, const char *target)
 {
 	if (state == LINK_OURS && builds(aside)) {
-		/* somebody has installed what that led to since */
-		note(path, "left to the headers that are installed now");
+		/* the target of the old link has been installed meanwhile */
+		note(path, "restored, as it leads to installed headers now");
 		return remove_link(path, aside);
 	}
 	switch (state) {
@@ -148,10 +149,10 @@ static int make_link(const char *path, const char *aside, const char *tree,
 	case LINK_USELESS:
 		return displace(path, aside, tree, target);
 	case LINK_BUILDS:
-		note(path, "leads to %s and stays", target);
+		note(path, "kept, as it leads to %s", target);
 		return 0;
 	default:
-		warn(path, "not a link and stays: tools do not find %s", tree);
+		warn(path, "not a link, and kept; tools will not find %s", tree);
 		return 0;
 	}
 }
@@ -167,7 +168,7 @@ int link_settle(const char *release, const char *tree)
 		ret = make_link(path, aside, tree, state, target);
 	else if (state == LINK_OURS)
 		ret = remove_link(path, aside);
-	/* what was moved aside for a link that is not there any more */
+	/* our link no longer exists, so the one that was moved aside is obsolete */
 	if (state == LINK_BUILDS || state == LINK_NONE)
 		unlink(aside);
 	if (ret && tree)

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Where a tree is.  A tree appears under its name whole, or not at all: it is made in a
- * directory beside it that only root can enter, and renamed; it goes by a rename to a
- * name beside it, and is deleted there.  Documentation/states.md has all states.
+ * The location of a tree.  A tree's name always refers to a complete tree: it is extracted to
+ * a staging directory next to it, which only root can enter, and then renamed.  To remove it,
+ * it is renamed to a retired name and then deleted.  Documentation/states.md has all states.
  *
- * The directory, and all above it, must be such that nobody else can put something in
- * the way.
+ * Only root may be able to write to the directory and to all directories above it.
  */
 #define _GNU_SOURCE	/* O_NOFOLLOW, RENAME_EXCHANGE */
 #include <errno.h>
@@ -31,7 +30,7 @@
 #define RENAME_EXCHANGE 2
 #endif
 
-/* Is the open directory @fd safe?  Reports why it is not. */
+/* Is the open directory @fd safe from other users?  If not, report why. */
 static int check_directory(int fd, const char *path)
 {
 	struct stat st;
@@ -46,7 +45,7 @@ static int check_directory(int fd, const char *path)
 	return 0;
 }
 
-/* A walk along a path: the directory that is reached, its name, and what is to do. */
+/* A walk along a path: the current directory, its path, and the rest of the path. */
 struct walk {
 	int fd;
 	unsigned int links;
@@ -62,7 +61,7 @@ static int walk_to_root(struct walk *w)
 	return w->fd < 0 ? fail_errno("/", NULL) : 0;
 }
 
-/* Put where the link @part leads in front of what is to do. */
+/* Prepend the target of the link @part to the rest of the path. */
 static int walk_link(struct walk *w, const char *part)
 {
 	char target[PATH_MAX], rest[PATH_MAX];
@@ -108,9 +107,9 @@ static int walk_step(struct walk *w, const char *part)
 }
 
 /*
- * Open the directory w->todo; no directory and no link on the way may be somebody
- * else's, who could choose where we write.  openat2() would save nothing: each part has
- * to be looked at.
+ * Open the directory w->todo.  No directory and no link in its path may belong to another
+ * user, as that user could choose where we write.  openat2() would not help, because each
+ * component has to be checked.
  */
 static int walk(struct walk *w)
 {
@@ -186,14 +185,14 @@ int location_open(struct location *l, const char *path)
 	slash = strrchr(parent, '/');
 	name = slash + 1;
 	if (!*name || !strcmp(name, ".") || !strcmp(name, ".."))
-		return fail(path, "not a name that a directory or file can be given");
+		return fail(path, "not a valid name for a file or directory");
 	if (strlen(name) > NAME_MAX)
 		return fail(path, "name too long");
 	*slash = '\0';
 	return enter(l, *parent ? parent : "/", name);
 }
 
-/* Make the directories of @path that do not exist: a rescue system may have no /var. */
+/* Create the missing directories of @path: a rescue system may have no /var. */
 static int make_directories(const char *path)
 {
 	char upto[PATH_MAX], *slash = upto;
@@ -204,7 +203,7 @@ static int make_directories(const char *path)
 		if (slash)
 			*slash = '\0';
 		if (mkdir(upto, 0755) && errno != EEXIST)
-			return fail_errno(upto, "cannot be made");
+			return fail_errno(upto, "cannot be created");
 		if (slash)
 			*slash = '/';
 	} while (slash);
@@ -220,12 +219,12 @@ int location_open_default(struct location *l, const char *path, const char *rele
 		return errno == ENOENT ? 1 : fail_errno(path, NULL);
 	if (enter(l, path, release))
 		return -1;
-	/* this name is what links lead to, whatever a part of it leads to today */
+	/* links must contain this path, not the resolved one, which may change */
 	strcpy(l->path, path);
 	return 0;
 }
 
-/* The lock goes with its last holder: under the lock, so that nobody waits for it in vain. */
+/* Delete the lock file before the lock is released; waiters notice and create a new one. */
 void location_close(struct location *l)
 {
 	if (l->lock >= 0) {
@@ -255,7 +254,7 @@ static int is_leftover(int dir, const char *name, void *arg)
 	       !strncmp(name, RETIRED, strlen(RETIRED));
 }
 
-/* What killed runs left: nobody else works here while this one holds the lock. */
+/* Remove leftovers of killed runs; the lock excludes running ones. */
 static int remove_leftover(int dir, const char *name, void *arg)
 {
 	if (is_leftover(dir, name, arg))
@@ -263,7 +262,7 @@ static int remove_leftover(int dir, const char *name, void *arg)
 	return 0;
 }
 
-/* Is the lock that is held still the one that others would wait for? */
+/* Is the locked file still the one at the lock's path? */
 static bool lock_is_current(const struct location *l)
 {
 	struct stat held, there;
@@ -273,7 +272,7 @@ static bool lock_is_current(const struct location *l)
 	       held.st_dev == there.st_dev && held.st_ino == there.st_ino;
 }
 
-/* @operation: as flock() takes it.  Returns -1 with errno set. */
+/* @operation: of flock().  Returns -1 with errno set. */
 static int take_lock(struct location *l, int operation)
 {
 	int error;
@@ -358,7 +357,7 @@ int location_stage(struct location *l, char name[PRIVATE_NAME])
 	if (private_name(STAGING, name))
 		return -1;
 	if (mkdirat(l->dir, name, 0700))
-		return fail_errno(location_tree(l), "cannot be made");
+		return fail_errno(location_tree(l), "cannot be created");
 	fd = open_directory(l->dir, name);
 	return fd < 0 ? fail_errno(name, NULL) : fd;
 }
@@ -377,8 +376,8 @@ int location_retire_from(struct location *l, int dir, const char *name)
 }
 
 /*
- * An overlayfs does not rename a directory of its lower layer: without its marker the
- * tree is none, either.
+ * An overlayfs cannot rename a directory of its lower layer.  Rename the marker instead:
+ * without it, the directory is not a tree.
  */
 static int retire_in_place(struct location *l)
 {
@@ -421,8 +420,8 @@ static bool is_ours(const struct location *l)
 }
 
 /*
- * rename() replaces nothing but an empty directory.  A tree of ours changes places with
- * the new one; where a file system cannot do that, there is none for a moment.
+ * rename() only replaces an empty directory, so exchange the old tree with the new one.  If
+ * the file system does not support that, the tree is absent for a moment.
  */
 int location_commit(struct location *l, const char *staged)
 {
@@ -430,17 +429,17 @@ int location_commit(struct location *l, const char *staged)
 		if (!syscall(SYS_renameat2, l->dir, staged, l->dir, l->name, RENAME_EXCHANGE)) {
 			if (sync_directory(l->dir))
 				return fail_errno(location_tree(l), NULL);
-			/* it is staged's name that the old tree has now */
+			/* now the staging name refers to the old tree */
 			if (remove_tree(l->dir, staged))
-				warn(location_tree(l), "the tree before it is left in %s", staged);
+				warn(location_tree(l), "the old tree remains as %s", staged);
 			return 0;
 		}
 		if (errno != EINVAL && errno != ENOSYS && errno != EXDEV && errno != EPERM)
-			return fail_errno(location_tree(l), "cannot be put in place");
+			return fail_errno(location_tree(l), "cannot be renamed into place");
 		if (location_retire(l))
 			return -1;
 	}
 	if (renameat(l->dir, staged, l->dir, l->name))
-		return fail_errno(location_tree(l), "cannot be put in place");
+		return fail_errno(location_tree(l), "cannot be renamed into place");
 	return sync_directory(l->dir) ? fail_errno(location_tree(l), NULL) : 0;
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Read what lzop writes, which is how kernels are compressed with LZO.  libarchive runs
- * the program lzop for that, which takes no data that something else follows.  The
- * format is that of lib/decompress_unlzo.c in the kernel.
+ * Decompress lzop's format, which kernels compressed with LZO use; see the kernel's
+ * lib/decompress_unlzo.c.  libarchive would run the program lzop, which does not accept
+ * trailing data.
  */
 #include <lzo/lzo1x.h>
 #include <stdlib.h>
@@ -20,7 +20,7 @@
 #define MAGIC_SIZE 9
 #define BLOCK_MAX (64U << 20)
 
-/* @p: the next byte; @end: behind the last; @cut: more was wanted than there is */
+/* @p: the next byte; @end: after the last; @cut: the input was too short */
 struct input {
 	const unsigned char *p, *end;
 	bool cut;
@@ -64,7 +64,7 @@ static uint32_t read_header(struct input *in)
 	return flags;
 }
 
-/* Append one block to the buffer; false at the end, good or bad. */
+/* Append one block to the buffer; false at the end or on an error. */
 static bool read_block(struct input *in, uint32_t flags, unsigned char **buf, size_t *len)
 {
 	uint32_t to = get(in, 4), from = get(in, 4);

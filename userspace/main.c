@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * kheaders: the running kernel's headers, made ready for tools.  See kheaders(8).
+ * kheaders: make the running kernel's headers available to tools.  See kheaders(8).
  *
- * The table of subcommands is the one place that names their options: it drives the
- * parser, the help and the completion of shells.
+ * The table of subcommands drives the option parser, the help and shell completion.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -15,9 +14,9 @@
 #include "kheaders.h"
 
 /*
- * @argument: what the option takes, "FILE" or "DIR"; NULL for none
- * @at: its field in struct options
- * @help: lines of text
+ * @argument: name of the argument, "FILE" or "DIR", or NULL
+ * @at: offset of its field in struct options
+ * @help: one or more lines of text
  */
 struct option_row {
 	const char *name, *argument;
@@ -41,16 +40,16 @@ static const struct option_row status_options[] = {
 static const struct option_row extract_options[] = {
 	TAKES("archive", "FILE", archive,
 	      "extract FILE, \"-\" for standard input, instead of\n"
-	      SYSFS_FILE "; no link is made without --link"),
-	TAKES("dest", "DIR", dest, "make the tree DIR, not " CACHE_DIRECTORY "/RELEASE"),
-	FLAG("tmpfs", tmpfs, "make the tree in memory, " RUN_DIRECTORY "/RELEASE"),
+	      SYSFS_FILE "; create no link without --link"),
+	TAKES("dest", "DIR", dest, "extract to DIR, not " CACHE_DIRECTORY "/RELEASE"),
+	FLAG("tmpfs", tmpfs, "extract to memory, " RUN_DIRECTORY "/RELEASE"),
 	TAKES("image", "FILE", image,
-	      "make an image of a file system, not a tree: squashfs if FILE\n"
-	      "ends in .squashfs, else erofs"),
-	FLAG("pch", pch, "precompile a header for BPF programs, by clang"),
-	FLAG("link", link, "make the link (default for the running kernel's archive)"),
-	FLAG("no-link", no_link, "make no link"),
-	FLAG("keep-module", keep_module, "do not unload the module if this loaded it"),
+	      "create a file system image instead of a tree: squashfs if\n"
+	      "FILE ends in .squashfs, else erofs"),
+	FLAG("pch", pch, "precompile a header for BPF programs with clang"),
+	FLAG("link", link, "create the link (default for the running kernel's archive)"),
+	FLAG("no-link", no_link, "create no link"),
+	FLAG("keep-module", keep_module, "do not unload the module after loading it"),
 	FLAG("force", force, "extract even if the tree exists"),
 	QUIET,
 	END
@@ -58,28 +57,28 @@ static const struct option_row extract_options[] = {
 
 static const struct option_row remove_options[] = {
 	TAKES("dest", "DIR", dest, "remove the tree DIR"),
-	FLAG("old", old, "remove the trees of kernels that are not installed any more"),
-	FLAG("all", all, "remove all trees, the running kernel's too"),
+	FLAG("old", old, "remove trees of kernels that are no longer installed"),
+	FLAG("all", all, "remove all trees, including the running kernel's"),
 	QUIET,
 	END
 };
 
 static const struct option_row verify_options[] = {
 	TAKES("archive", "FILE", archive,
-	      "compare with FILE, \"-\" for standard input, and the tree that\n"
-	      "was made from it"),
-	TAKES("dest", "DIR", dest, "compare the tree DIR"),
+	      "compare the tree extracted from FILE, \"-\" for standard\n"
+	      "input, with FILE"),
+	TAKES("dest", "DIR", dest, "compare the tree in DIR"),
 	QUIET,
 	END
 };
 
 static const struct option_row dump_options[] = {
 	{ "output", "FILE", offsetof(struct options, output),
-	  "write the archive to FILE, not to standard output", 'o' },
+	  "write the archive to FILE instead of standard output", 'o' },
 	END
 };
 
-/* @nothing: what exit status 3 means; @operand: a file that has to be given, or NULL */
+/* @good, @nothing: meaning of exit status 0, 3; @operand: required file argument or NULL */
 static const struct command {
 	const char *name;
 	enum exit_status (*run)(const struct options *o);
@@ -91,7 +90,7 @@ static const struct command {
 	  "report the running kernel's headers, the trees and the build link",
 	  status_options, "the kernel has an archive or a tree", "it has neither", "" },
 	{ "extract", cmd_extract, NULL,
-	  "extract the headers once, and link them to where tools look",
+	  "extract the headers, and link them to where tools look",
 	  extract_options, "the tree or image exists",
 	  "no archive found, and no module provides one",
 	  "The link is /lib/modules/RELEASE/build.\n\n" },
@@ -106,12 +105,12 @@ static const struct command {
 	  "extract the archive from an image of a kernel or module",
 	  dump_options, "written", "IMAGE has no archive in it",
 	  "IMAGE is a file, a block device, or \"-\" for standard input: a vmlinux, bzImage,\n"
-	  "Image, Image.gz and so on, or kheaders.ko, compressed or not.\n\n" },
+	  "Image, Image.gz or similar, or kheaders.ko, compressed or not.\n\n" },
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
-/* Options that exclude each other. */
+/* Mutually exclusive options. */
 static const char *const conflicts[][2] = {
 	{ "link", "no-link" }, { "tmpfs", "dest" }, { "image", "dest" }, { "image", "tmpfs" },
 	{ "image", "pch" }, { "image", "link" }, { "image", "force" },
@@ -156,8 +155,8 @@ static void print_help(const struct command *c)
 }
 
 /*
- * For shells: without a command a line for each of them, else one for each of its
- * options and its operand: word, tab, what it takes, tab, first line of its help.
+ * For shell completion: without a command print a line for each command, else one for each
+ * of its options and its operand: word, tab, argument, tab, first line of its help.
  */
 static int complete(const char *name)
 {
@@ -229,7 +228,7 @@ static int check_usage(const struct command *c, const struct options *o)
 
 #define OPTIONS_MAX 16
 
-/* Turn the rows into what getopt_long() wants; val is the number of the row and 256. */
+/* Convert the rows for getopt_long(); val is the number of the row plus 256. */
 static void fill_getopt(const struct command *c, struct option *options, char *letters)
 {
 	unsigned int i;
@@ -353,7 +352,7 @@ int main(int argc, char **argv)
 
 	umask(022);
 	status = run_main(argc, argv);
-	/* a note or a report that nobody got */
+	/* a note or a report that could not be written */
 	if (fflush(stdout) || ferror(stdout)) {
 		fail_errno("standard output", NULL);
 		if (status == EXIT_GOOD || status == EXIT_NOTHING)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Which kernel and archive a tree was made from.  The release alone does not tell:
- * kernels are rebuilt under the same name.  The build-id does; for a kernel without one,
- * the archive's checksum.
+ * The kernel and the archive that a tree was made from.  The release does not identify a
+ * kernel, as kernels are rebuilt with the same release.  The build-id does or, for a kernel
+ * without one, the archive's checksum.
  */
 #define _GNU_SOURCE	/* O_NOFOLLOW and others */
 #include <elf.h>
@@ -16,9 +16,9 @@
 
 #include "kheaders.h"
 
-#define NOTES "/sys/kernel/notes"	/* of a kernel that has a build-id */
+#define NOTES "/sys/kernel/notes"	/* exists if the kernel has a build-id */
 
-/* Find NT_GNU_BUILD_ID among the notes in @buf: Documentation/ABI, /sys/kernel/notes */
+/* Find NT_GNU_BUILD_ID in the notes in @buf, which have the format of elf(5). */
 static void find_build_id(const unsigned char *buf, size_t len, char *hex)
 {
 	size_t at = 0, name, desc, i;
@@ -70,7 +70,7 @@ int running_kernel(struct identity *id)
 	return n < 0 ? -1 : 0;
 }
 
-/* It becomes part of paths, markers and messages. */
+/* The release becomes part of paths, markers and messages. */
 bool release_is_valid(const char *release)
 {
 	const char *p;
@@ -83,7 +83,7 @@ bool release_is_valid(const char *release)
 	       strlen(release) < sizeof(((struct identity *)0)->release);
 }
 
-/* Copy what follows "@key: " on its line in @text. */
+/* Copy the rest of the line in @text that starts with @key. */
 static void get_field(const char *text, const char *key, char *value, size_t size)
 {
 	const char *line = strstr(text, key);

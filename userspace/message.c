@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* What the program reports, and the signals that end it. */
+/* Messages, and the signals that interrupt the program. */
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -68,8 +68,8 @@ static void interrupt(int signal)
 }
 
 /*
- * Without SA_RESTART: waiting for a lock or a program ends.  A reader of our output that
- * has gone must not stop a command half way.
+ * Without SA_RESTART, so that a signal interrupts waiting for a lock or a program.  Ignore
+ * SIGPIPE: if the reader of our output exits, the command must still complete.
  */
 void catch_signals(void)
 {

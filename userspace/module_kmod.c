@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The module that brings the archive, through libkmod, the library behind modprobe. */
+/* Load and unload the module that provides the archive, with libkmod. */
 #include <errno.h>
 #include <libkmod.h>
 #include <string.h>
@@ -18,7 +18,7 @@ static struct kmod_ctx *new_context(void)
 	return ctx;
 }
 
-/* Find the module by its name, and its state; NULL if there is none. */
+/* Find the module and its state; NULL if it does not exist. */
 static struct kmod_module *find_module(struct kmod_ctx *ctx, enum module_state *state)
 {
 	struct kmod_module *mod = NULL;
@@ -64,7 +64,7 @@ enum module_load module_load(void)
 		if (ret == -EEXIST) {
 			result = LOAD_ALREADY;
 		} else if (ret == -EBUSY) {
-			/* being unloaded: since 6.2, and 6.1.y, the kernel does not wait */
+			/* being unloaded; since 6.2 and in 6.1.y the kernel does not wait */
 			result = LOAD_BUSY;
 		} else if (ret) {
 			errno = ret < 0 ? -ret : EIO;
@@ -89,7 +89,7 @@ int module_unload(void)
 		kmod_module_unref(mod);
 	}
 	kmod_unref(ctx);
-	/* somebody else was first, or has it in use */
+	/* already unloaded by another process, or in use */
 	if (!ret || ret == -ENOENT || ret == -EAGAIN || ret == -EBUSY)
 		return 0;
 	errno = -ret;

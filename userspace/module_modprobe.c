@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The module that brings the archive, without libkmod: for a static program, on rescue
- * systems and Android, whose modprobe is busybox's or toybox's.  The files of depmod(8)
- * list what can be loaded.
+ * Load and unload the module that provides the archive, without libkmod: for a static
+ * program on rescue systems and Android, where modprobe is busybox's or toybox's.  The files
+ * of depmod(8) list the available modules.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -17,7 +17,7 @@
 
 #define INITSTATE "/sys/module/" MODULE_NAME "/initstate"
 
-/* Does a line of the running kernel's @file begin with the path of the module? */
+/* Does a line of the running kernel's @file start with the path of the module? */
 static bool listed(const char *file)
 {
 	char path[256], line[4096], *end;
@@ -51,7 +51,7 @@ enum module_state module_state(void)
 	return listed("modules.dep") ? MODULE_AVAILABLE : MODULE_NONE;
 }
 
-/* Busybox's modprobe has no way to say that the module was loaded already: ask before. */
+/* Check first, as busybox's modprobe does not report that the module was already loaded. */
 enum module_load module_load(void)
 {
 	char *const argv[] = { "modprobe", MODULE_NAME, NULL };
@@ -72,7 +72,7 @@ int module_unload(void)
 {
 	if (!syscall(SYS_delete_module, MODULE_NAME, O_NONBLOCK))
 		return 0;
-	/* somebody else was first, or has it in use */
+	/* already unloaded by another process, or in use */
 	if (errno == ENOENT || errno == EAGAIN || errno == EBUSY)
 		return 0;
 	return fail_errno(MODULE_NAME, "the module cannot be unloaded");

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A precompiled header for BPF programs that include kernel headers: most of the time
- * that clang takes for one goes into reading the same headers again.
+ * A precompiled header for BPF programs that include kernel headers: clang spends most of
+ * its time on reading the same headers again.
  *
- * In the tree, the directory bpf holds kernel.h, which includes what such programs use
- * most, kernel.h.pch, which clang takes in place of kernel.h, and flags, a response file
- * with the options of clang, which appears when the others are complete:
+ * The tree's directory bpf contains kernel.h, which includes the most common headers,
+ * kernel.h.pch, which clang uses instead of kernel.h, and flags, a response file with
+ * options for clang, which is created last:
  *
  *	clang @TREE/bpf/flags -emit-llvm -c -o - prog.c |
  *		llc -march=bpf -filetype=obj -o prog.o
  *
- * Kernel headers have inline assembly of its architecture, which clang's own bpf
- * target refuses; hence clang compiles for this machine, as samples/bpf of the kernel do.
+ * Kernel headers contain inline assembly, which clang's bpf target refuses.  Therefore clang
+ * compiles for this machine, and llc for bpf, as in the kernel's samples/bpf.
  */
 #define _GNU_SOURCE	/* O_NOFOLLOW and others */
 #include <errno.h>
@@ -29,7 +29,7 @@
 #define PCH HEADER ".pch"
 
 static const char header[] =
-	"/* What BPF programs include most; made by \"kheaders extract --pch\". */\n"
+	"/* The headers that BPF programs include most; by \"kheaders extract --pch\". */\n"
 	"#include <linux/kconfig.h>\n"
 	"#include <linux/compiler_types.h>\n"
 	"#include <linux/bpf.h>\n"
@@ -45,7 +45,7 @@ static const char header[] =
 	"#include <net/inet_sock.h>\n"
 	"#include <net/sock.h>\n";
 
-/* Include directories in the order of the kernel's own LINUXINCLUDE; %: the architecture */
+/* Include directories in the order of the kernel's LINUXINCLUDE; % is the architecture. */
 static const char *const directories[] = {
 	"arch/%/include", "arch/%/include/generated", "include", "arch/%/include/uapi",
 	"arch/%/include/generated/uapi", "include/uapi", "include/generated/uapi",
@@ -63,7 +63,7 @@ struct arch {
 	char name[NAME_MAX + 1];
 };
 
-/* The architecture of a tree is the one that has generated headers. */
+/* A tree's architecture is the one with generated headers. */
 static int find_arch(int dir, const char *name, void *arg)
 {
 	struct arch *arch = arg;
@@ -111,7 +111,7 @@ static int write_header(int tree)
 	return finish(f, HEADER);
 }
 
-/* The options for the tree at @path; @include: programs include the header, too. */
+/* Write the options for the tree at @path; with @include, include the precompiled header. */
 static int write_flags(int tree, const char *path, const char *arch, bool include)
 {
 	FILE *f = create(tree, NEW_FLAGS);
@@ -150,7 +150,7 @@ static int sync_pch(int tree)
 	return ret;
 }
 
-/* Precompile the header, which clang remembers by its path. */
+/* Precompile the header.  Use its final path, which clang records. */
 static int precompile(const char *path, int tree, const char *arch)
 {
 	char name[PATH_MAX + NAME_MAX + 32];
@@ -177,10 +177,10 @@ int make_pch(struct location *l)
 
 	if (tree < 0)
 		return fail_errno(path, NULL);
-	/* one of another clang would be an error for this one */
+	/* clang refuses the precompiled header of another version */
 	if (location_retire_from(l, tree, PCH_DIRECTORY) && errno != ENOENT) {
 		close(tree);
-		return fail(path, "cannot remove the precompiled header that is there");
+		return fail(path, "cannot remove the old precompiled header");
 	}
 	dir = open_directory(tree, "arch");
 	if (dir < 0 || list_directory(dir, find_arch, &arch) != 1)

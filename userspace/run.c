@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Other programs: found in a PATH of our own, run with a fixed environment. */
+/* Run other programs with a fixed PATH and environment. */
 #define _GNU_SOURCE	/* execvpe() */
 #include <errno.h>
 #include <fcntl.h>

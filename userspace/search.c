@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Find the archive in an image by the markers around it (see kheaders/kheaders_data.S).
- * The image may be compressed, whole (a module, Image.gz) or in the middle (bzImage and
- * others, behind code that unpacks it).
+ * Find the archive in an image by the markers around it (see kheaders/kheaders_data.S).  The
+ * image may be compressed as a whole (a module, Image.gz) or contain compressed data after
+ * the code that decompresses it (bzImage and others).
  */
 #define _GNU_SOURCE	/* memmem() */
 #include <archive.h>
@@ -20,7 +20,7 @@ static const char mark_end[MARK_SIZE] = "IKHD_ED";
 
 #define IMAGE_MEMORY (256ULL << 20)
 
-/* Compressed data begins with one of these: scripts/extract-vmlinux looks for them. */
+/* Magic bytes of compressed data, as in scripts/extract-vmlinux. */
 static const struct magic {
 	const char *bytes;
 	size_t len;
@@ -37,7 +37,7 @@ static const struct magic {
 
 #define MAGICS (sizeof(magics) / sizeof(magics[0]))
 
-/* Length of the xz stream at @p, of which there are @size bytes at most; 0 if it is none. */
+/* Length of the xz stream at @p, at most @size; 0 if there is none. */
 static size_t xz_length(const unsigned char *p, size_t size)
 {
 	lzma_stream xz = LZMA_STREAM_INIT;
@@ -56,8 +56,8 @@ static size_t xz_length(const unsigned char *p, size_t size)
 }
 
 /*
- * The archive behind the mark at @p, NULL if there is none.  The marks alone may be there
- * by chance, as in this program: a whole xz stream must be between them.
+ * The archive after the marker at @p; NULL if there is none.  Markers alone may occur by
+ * chance, as in this program, so require a complete xz stream between them.
  */
 static const unsigned char *archive_at(const unsigned char *p, const unsigned char *end,
 				       size_t *len)
@@ -72,7 +72,7 @@ static const unsigned char *archive_at(const unsigned char *p, const unsigned ch
 	return p;
 }
 
-/* Find the archive in @size bytes at @data, which are not compressed. */
+/* Find the archive in @size bytes of uncompressed data. */
 static const unsigned char *find_archive(const unsigned char *data, size_t size, size_t *len)
 {
 	const unsigned char *p = data, *end = data + size, *archive;
@@ -86,8 +86,8 @@ static const unsigned char *find_archive(const unsigned char *data, size_t size,
 }
 
 /*
- * The reader of what is compressed at @p; NULL without a word if it is nothing.
- * libarchive's other filters would start programs.
+ * Open the compressed data at @p; NULL without a message if it is not valid.  Do not enable
+ * libarchive's other filters, which run programs.
  */
 static struct archive *open_compressed(const unsigned char *p, size_t size)
 {
@@ -108,8 +108,8 @@ static struct archive *open_compressed(const unsigned char *p, size_t size)
 }
 
 /*
- * What decompresses a piece: libarchive, but for the formats where that drops the end
- * of data that something else follows.
+ * A decompressor: libarchive, except for formats where it loses the end of the data if
+ * trailing data follows.
  */
 struct piece {
 	struct archive *a;
@@ -144,13 +144,13 @@ static size_t read_zstd(struct piece *piece, unsigned char *buf, size_t size)
 	do {
 		ret = ZSTD_decompressStream(piece->zstd, &out, &piece->in);
 	} while (!ZSTD_isError(ret) && ret && out.pos < size && piece->in.pos < piece->in.size);
-	/* what follows the frame is not decoded, as a new one or as anything */
+	/* do not decode trailing data after the frame */
 	if (ZSTD_isError(ret) || !ret)
 		piece->in.size = piece->in.pos;
 	return out.pos;
 }
 
-/* The next bytes; 0 at the end, be it a good one or not. */
+/* Read the next bytes; 0 at the end or on an error. */
 static size_t read_piece(struct piece *piece, unsigned char *buf, size_t size)
 {
 	ssize_t n;
@@ -177,8 +177,8 @@ static void close_piece(struct piece *piece)
 }
 
 /*
- * Decompress what is at @p to a new buffer, as far as it goes: what follows it in an
- * image is no error.
+ * Decompress the data at @p to a new buffer, as far as possible: trailing data in an image
+ * is not an error.
  */
 static unsigned char *decompress(const struct magic *magic, const unsigned char *p,
 				 size_t size, size_t *len)
@@ -205,7 +205,7 @@ static unsigned char *decompress(const struct magic *magic, const unsigned char 
 	return buf;
 }
 
-/* What is at @p, if that is compressed data with an archive in it. */
+/* The archive in the compressed data at @p; NULL if there is none. */
 static const unsigned char *compressed_at(const unsigned char *p, const unsigned char *end,
 					  size_t *len, unsigned char **buffer)
 {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Which tree the build link leads to: a function of the trees that are there. */
+/* Choose the tree that the build link leads to, from the existing trees. */
 #define _GNU_SOURCE	/* O_DIRECTORY and others */
 #include <errno.h>
 #include <fcntl.h>
@@ -13,7 +13,7 @@ static bool state_serves(enum tree_state state)
 	return state == TREE_CURRENT || state == TREE_GIVEN || state == TREE_OTHER;
 }
 
-/* Returns 1 if the tree may serve, 0 if not, -1 if there is no telling. */
+/* Returns 1 if the tree is usable, 0 if not, -1 if that cannot be determined. */
 static int location_serves(const struct location *l, const struct identity *kernel,
 			   const char *release)
 {
@@ -25,7 +25,7 @@ static int location_serves(const struct location *l, const struct identity *kern
 	return state_serves(state) && !strcmp(marker.release, release);
 }
 
-/* The same of the tree that the link leads to; a link of somebody else's serves. */
+/* The same for the tree that the link leads to; a foreign link counts as usable. */
 static int link_serves(const struct identity *kernel, const char *release)
 {
 	char path[PATH_MAX], target[PATH_MAX];

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The archive that a command works with: opened once, copied to memory, its checksum
- * taken on the way.  Nobody can change it any more, and the module can be unloaded.
+ * The archive that a command uses.  It is opened once, copied to memory and checksummed, so
+ * that it cannot change any more, and the module can be unloaded.
  */
 #define _GNU_SOURCE	/* memfd_create() */
 #include <errno.h>
@@ -16,7 +16,7 @@
 #include "kheaders.h"
 
 #define LARGEST_ARCHIVE (256LL << 20)
-#define TRIES 200		/* of 20 ms, while others load and unload the module */
+#define TRIES 200		/* every 20 ms, while others load and unload the module */
 
 static void print_hex(struct sha256_ctx *ctx, char *hex)
 {
@@ -28,7 +28,7 @@ static void print_hex(struct sha256_ctx *ctx, char *hex)
 		sprintf(hex + 2 * i, "%02x", digest[i]);
 }
 
-/* Copy what can be read from @from to s->fd; -1 with errno set. */
+/* Copy @from to s->fd; -1 with errno set. */
 static int copy(struct source *s, int from)
 {
 	unsigned char buf[1 << 16];
@@ -55,7 +55,7 @@ static int copy(struct source *s, int from)
 	return 0;
 }
 
-/* Take the archive from @from, and close it. */
+/* Copy the archive from @from, and close it. */
 static int take(struct source *s, int from)
 {
 	struct stat st;
@@ -63,7 +63,7 @@ static int take(struct source *s, int from)
 
 	ret = fstat(from, &st);
 	if (!ret) {
-		/* nobody knows who may read what comes through a pipe */
+		/* a pipe does not show who may read its content */
 		s->mode = S_ISREG(st.st_mode) ? st.st_mode & 0777 : 0600;
 		ret = copy(s, from);
 	}
@@ -100,8 +100,8 @@ static enum exit_status take_file(struct source *s, const char *file)
 }
 
 /*
- * The file exists as long as the module is loaded, and anybody else who loaded the module
- * may unload it at any time, under a reader, too: try again then.
+ * The file exists only while the module is loaded, and another process may unload the module
+ * at any time, even during a read.  In that case retry.
  */
 static enum exit_status take_running(struct source *s)
 {
@@ -119,7 +119,7 @@ static enum exit_status take_running(struct source *s)
 		load = module_load();
 		if (load <= LOAD_BUILTIN)
 			break;
-		/* whoever loaded it may be about to use it */
+		/* if another process loaded it, that may be about to use it */
 		s->loaded = load == LOAD_DONE;
 		if (!s->loaded)
 			usleep(20000);
@@ -189,7 +189,7 @@ mode_t file_mode(mode_t mode)
 	return mode & 0004 ? 0644 : 0600;
 }
 
-/* By the text of include/generated/utsrelease.h. */
+/* Read the release from include/generated/utsrelease.h. */
 int tree_release(int tree, const char *name, char *release, size_t size)
 {
 	static const char before[] = "#define UTS_RELEASE \"";
@@ -206,11 +206,11 @@ int tree_release(int tree, const char *name, char *release, size_t size)
 	start = strstr(text, before);
 	len = start ? strcspn(start + strlen(before), "\"") : 0;
 	if (!len)
-		return fail(name, "no kernel headers: %s is missing or odd", UTSRELEASE);
+		return fail(name, "no kernel headers: %s is missing or invalid", UTSRELEASE);
 	start += strlen(before);
 	start[len] = '\0';
 	if (len >= size || !release_is_valid(start))
-		return fail(name, "refused: %s names no valid release", UTSRELEASE);
+		return fail(name, "refused: %s contains no valid release", UTSRELEASE);
 	strcpy(release, start);
 	return 0;
 }

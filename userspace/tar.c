@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The members of a kheaders archive: directories and regular files with relative names,
- * and symbolic links to files among them, as mainline's archives have.  Anything else
- * that a tar file can hold is refused.
+ * The members of a kheaders archive: directories and regular files with relative names, and
+ * symbolic links to these files, which mainline's archives contain.  All other members are
+ * refused.
  */
 #include <archive.h>
 #include <archive_entry.h>
@@ -12,7 +12,7 @@
 
 #include "kheaders.h"
 
-/* More than any archive of kernel headers has. */
+/* Limits that no archive of kernel headers reaches. */
 #define MOST_MEMBERS 500000
 #define LARGEST_FILE (256ULL << 20)
 #define LONGEST_NAME 2048
@@ -25,10 +25,10 @@ struct members {
 	unsigned int count;
 	const char *path;	/* of the current member */
 	char *target;
-	bool broken;		/* the stream ended in an error, which was reported */
-	bool open;		/* the end of the member's data was not seen yet */
-	uint64_t size, had;	/* bytes of that: announced, and in blocks so far */
-	const void *block;	/* what is left of the last block */
+	bool broken;		/* the stream failed, and reported that */
+	bool open;		/* the end of the member's data has not been reached */
+	uint64_t size, had;	/* size of the data by the header, and read so far */
+	const void *block;	/* rest of the last block */
 	size_t unread;
 };
 
@@ -39,7 +39,7 @@ static ssize_t read_stream(struct archive *tar, void *arg, const void **data)
 
 	if (n < 0) {
 		a->broken = true;
-		archive_set_error(tar, EIO, "reported already");
+		archive_set_error(tar, EIO, "already reported");
 	}
 	return n;
 }
@@ -65,7 +65,7 @@ struct members *members_open(struct stream *s, const char *name)
 	return a;
 }
 
-/* Report what libarchive found, if the stream has not reported it. */
+/* Report libarchive's error, unless the stream has reported one. */
 static int fail_tar(struct members *a)
 {
 	if (a->broken)
@@ -73,7 +73,7 @@ static int fail_tar(struct members *a)
 	return fail(a->name, "not a kheaders archive: %s", archive_error_string(a->tar));
 }
 
-/* Names are plain: relative, no "." or ".." in them, no empty part, no control byte. */
+/* A plain name is relative, without ".", "..", empty components and control characters. */
 static bool name_is_plain(const char *name)
 {
 	const char *part = name, *p;
@@ -112,8 +112,8 @@ static char *bare_name(char *name)
 }
 
 /*
- * Where the link @name leads, by name alone, below the root: in a new string, "" if that
- * is elsewhere.
+ * Resolve the target of the link @name, lexically, relative to the root.  Returns a new
+ * string, which is "" if the target is outside the root.
  */
 static char *resolve_target(const char *name, const char *target)
 {
@@ -160,17 +160,17 @@ static const char *what_is_wrong(struct archive_entry *e, const struct member *m
 	if (archive_entry_size(e) < 0 || m->size > LARGEST_FILE)
 		return "too large";
 	if ((!m->directory || *m->name) && !name_is_plain(m->name))
-		return "not a safe name";
+		return "unsafe name";
 	if (!strcmp(m->name, MARKER) || !strcmp(m->name, PCH_DIRECTORY) ||
 	    !strncmp(m->name, PCH_DIRECTORY "/", strlen(PCH_DIRECTORY "/")))
-		return "a name that kheaders itself uses";
+		return "name reserved by kheaders";
 	return NULL;
 }
 
 /*
- * Have the next bytes of the data in a->block, none at the end.  A header and its
- * attributes can announce two sizes, and holes, which libarchive fills: both are
- * refused.  It is asked once for an end: 3.8 moves on each time if data follows.
+ * Read the next bytes of the data to a->block, none at the end.  Refuse members whose header
+ * and attributes contain different sizes, and holes, which libarchive would fill.  Request
+ * the end only once: libarchive 3.8 would advance to following data each time.
  */
 static int next_block(struct members *a)
 {
@@ -196,7 +196,7 @@ static int next_block(struct members *a)
 	}
 	if (right)
 		return 0;
-	return fail(a->name, "refused: member \"%.200s\" has another size than its header",
+	return fail(a->name, "refused: member \"%.200s\": size differs from its header",
 		    a->path);
 }
 
@@ -215,7 +215,7 @@ static int fill_member(struct members *a, struct archive_entry *e, struct member
 	}
 	m->target = a->target;
 	m->size = m->directory || m->target ? 0 : archive_entry_size(e);
-	/* a link itself has all bits, and what it becomes those of its target */
+	/* a link's own mode is 0777, but its copy gets the target's mode */
 	m->mode = archive_entry_perm(e) & 0777;
 	m->time = archive_entry_mtime(e);
 	return 0;
@@ -245,7 +245,7 @@ int members_next(struct members *a, struct member *m)
 		return -1;
 	wrong = what_is_wrong(e, m);
 	if (wrong)
-		return fail(a->name, "refused: member \"%.200s\" is %s", m->name, wrong);
+		return fail(a->name, "refused: member \"%.200s\": %s", m->name, wrong);
 	a->open = true;
 	a->size = m->size;
 	a->had = a->unread = 0;

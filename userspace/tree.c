@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Directories: opened, listed and removed by descriptors, following no link. */
+/* Open, list and remove directories by descriptors, without following links. */
 #define _GNU_SOURCE	/* O_NOFOLLOW and others */
 #include <dirent.h>
 #include <errno.h>
@@ -88,13 +88,13 @@ bool directory_is_empty(int dir)
 	return !list_directory(dir, stop, NULL);
 }
 
-/* Some file systems have nothing to sync for a directory. */
+/* Some file systems do not support fsync() on directories. */
 int sync_directory(int dir)
 {
 	return fsync(dir) && errno != EINVAL ? -1 : 0;
 }
 
-/* Whether anything could not be removed, and what is to be removed after all others. */
+/* @last: the entry to remove after all others; @failed: some could not be removed */
 struct removal {
 	const char *last;
 	int failed;
@@ -129,8 +129,8 @@ int remove_tree_last(int parent, const char *name, const char *last)
 }
 
 /*
- * To remove a directory that is a mount point fails with EBUSY even if it is not empty:
- * a mount, a bind mount from the same file system too, is noticed before it is entered.
+ * Removing a mount point fails with EBUSY even if it is not empty.  Thus a mount, including
+ * a bind mount of the same file system, is noticed before it is entered.
  */
 int remove_tree(int parent, const char *name)
 {

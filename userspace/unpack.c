@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Write the members of an archive below a directory that is ours alone.  Each part of
- * the archive is decoded and written by a thread of its own.  Every file is created
- * (O_EXCL) in a directory that was opened part by part without following links.
+ * Write the members of an archive below a directory that only we can enter.  A separate
+ * thread decodes and writes each part of the archive.  Every file is created with O_EXCL, in
+ * a directory that was opened without following links.
  */
 #define _GNU_SOURCE	/* O_NOFOLLOW, sched_getaffinity() */
 #include <errno.h>
@@ -19,7 +19,7 @@
 
 #define MOST_LINKS 1000
 
-/* A link of the archive: in the tree it is a copy of its target. */
+/* A link in the archive, extracted as a copy of its target. */
 struct link {
 	struct link *next;
 	char *target;
@@ -27,8 +27,8 @@ struct link {
 };
 
 /*
- * @dir: the directory that the last file went to, called @path
- * @stop: of all workers
+ * @dir: the directory of the last file, called @path
+ * @stop: tells all workers to stop
  */
 struct worker {
 	const struct source *source;
@@ -42,7 +42,7 @@ struct worker {
 	int shown;
 };
 
-/* Open the directory @path, of @len bytes, below @tree; make what does not exist. */
+/* Open the directory @path, of @len bytes, below @tree; create missing directories. */
 static int make_directories(int tree, const char *path, size_t len)
 {
 	char part[NAME_MAX + 1];
@@ -68,7 +68,7 @@ static int make_directories(int tree, const char *path, size_t len)
 	return fd;
 }
 
-/* Have @path, of @len bytes, open as w->dir. */
+/* Open the directory @path, of @len bytes, as w->dir. */
 static int enter_directory(struct worker *w, const char *path, size_t len)
 {
 	if (w->dir >= 0) {
@@ -97,7 +97,7 @@ static int write_bytes(int fd, const char *data, size_t size)
 	return 0;
 }
 
-/* @mode stays as it is: main() sets the umask. */
+/* The umask does not change @mode; see main(). */
 static int create_file(int dir, const char *name, mode_t mode)
 {
 	int fd = openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
@@ -109,7 +109,7 @@ static int create_file(int dir, const char *name, mode_t mode)
 	return fd;
 }
 
-/* Give the file its time, and close it. */
+/* Set the file's mtime and close it. */
 static int finish_file(int fd, const char *name, time_t time)
 {
 	struct timespec times[2] = { { .tv_sec = time }, { .tv_sec = time } };
@@ -165,7 +165,7 @@ static int unpack_member(struct worker *w, struct members *a, const struct membe
 	if (m->directory) {
 		if (enter_directory(w, m->name, strlen(m->name)))
 			return -1;
-		/* the root's is set when the tree is complete */
+		/* the mode of the root is set when the tree is complete */
 		if (*m->name && directory_mode(m->mode) != 0755 &&
 		    fchmod(w->dir, directory_mode(m->mode)))
 			return fail_errno(name, NULL);
@@ -176,7 +176,7 @@ static int unpack_member(struct worker *w, struct members *a, const struct membe
 	return write_file(w, a, m, name);
 }
 
-/* What is left, the sync and the rename, takes the last tenth. */
+/* Reserve the last tenth for the sync and the rename. */
 static void show_progress(struct worker *w)
 {
 	int percent = stream_progress(w->stream) * 90 / 1000;
@@ -231,7 +231,7 @@ static int copy_target(int tree, const struct link *l)
 		return errno == ENOENT ? 1 : fail_errno(l->target, NULL);
 	if (fstat(from, &st) || !S_ISREG(st.st_mode)) {
 		close(from);
-		return fail(l->name, "refused: a link to what is not a file");
+		return fail(l->name, "refused: a link to something other than a file");
 	}
 	dir = make_directories(tree, l->name, slash ? slash - l->name : 0);
 	if (dir >= 0) {
@@ -248,7 +248,7 @@ static int copy_target(int tree, const struct link *l)
 	return finish_file(to, name, st.st_mtime) || ret ? -1 : 0;
 }
 
-/* A link may lead to another one: go round as long as that makes a file. */
+/* A link may lead to another link: repeat until no more files are created. */
 static int copy_targets(int tree, struct link **links)
 {
 	struct link **at, *l;
@@ -271,7 +271,7 @@ static int copy_targets(int tree, struct link **links)
 			free(l);
 		}
 	} while (progress);
-	return *links ? fail((*links)->name, "refused: a link that leads to nothing") : 0;
+	return *links ? fail((*links)->name, "refused: a dangling link") : 0;
 }
 
 static int copy_all_targets(struct worker *w, unsigned int n, int tree)
@@ -296,7 +296,7 @@ static int copy_all_targets(struct worker *w, unsigned int n, int tree)
 	return ret;
 }
 
-/* Threads only help where there are processors for them. */
+/* Threads only help if enough CPUs are available. */
 static bool have_processors(unsigned int n)
 {
 	cpu_set_t set;

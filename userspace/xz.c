@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The bytes of an archive: one xz stream, found by its index.  A block that starts with
- * a member of the archive can be read without those before it, so two threads can
- * extract an archive side by side, with a decoder of 9 MB each and nothing to pass on.
+ * Decompress an archive, one xz stream, by its index.  A block that starts with a member can
+ * be read without the preceding blocks, so two threads can extract an archive in parallel,
+ * with a decoder of 9 MB each and without exchanging data.
  */
 #define _GNU_SOURCE	/* pread() */
 #include <errno.h>
@@ -16,13 +16,13 @@
 #include "kheaders.h"
 
 #define CHUNK_SIZE (64 << 10)
-/* Limits for archives that are bombs; a dictionary of 64 MiB fits. */
+/* Limits against decompression bombs; a dictionary of 64 MiB fits. */
 #define DECODER_MEMORY (80ULL << 20)
 #define INDEX_MEMORY (1ULL << 20)
 #define MOST_BYTES (2ULL << 30)
 #define TAR_BLOCK 512
 
-/* @first: number of the block that a part starts with, and one more for the end */
+/* @first: number of the first block of each part, and of the block after the last */
 struct xz {
 	int fd;
 	const char *name;
@@ -32,7 +32,7 @@ struct xz {
 	lzma_vli first[PARTS_MAX + 1];
 };
 
-/* @block: the one being decoded, @at: the next of its bytes in the file; @to: their end */
+/* @block: the current block; @at: offset of its next byte in the file; @to: of its end */
 struct stream {
 	const struct xz *x;
 	lzma_index_iter iter;
@@ -102,7 +102,7 @@ static int decode_index(struct xz *x, uint64_t at, size_t size)
 	return ret == LZMA_OK ? 0 : fail_lzma(x->name, ret);
 }
 
-/* The file must be one stream: nothing before, between or behind its blocks. */
+/* The file must be one stream, without data before, between or after its blocks. */
 static int read_index(struct xz *x, uint64_t size)
 {
 	unsigned char head[LZMA_STREAM_HEADER_SIZE], foot[LZMA_STREAM_HEADER_SIZE];
@@ -253,7 +253,7 @@ static struct stream *open_blocks(const struct xz *x, lzma_vli first, lzma_vli l
 	s->x = x;
 	s->last = last;
 	s->lzma = (lzma_stream)LZMA_STREAM_INIT;
-	/* up to the block before the first */
+	/* advance to the block before the first */
 	lzma_index_iter_init(&s->iter, x->index);
 	while (--first && !lzma_index_iter_next(&s->iter, LZMA_INDEX_ITER_BLOCK))
 		;
@@ -269,7 +269,7 @@ struct stream *stream_open(const struct xz *x, unsigned int part)
 	return open_blocks(x, x->first[part], x->first[part + 1]);
 }
 
-/* Is there a header of a member at @p, by its checksum? */
+/* Is there a member's header at @p, judged by its checksum? */
 static bool is_header(const unsigned char *p)
 {
 	unsigned long want, sum = 0;
@@ -284,7 +284,7 @@ static bool is_header(const unsigned char *p)
 	return !memcmp(p + 257, "ustar", 5) && sum == want;
 }
 
-/* Two parts, if the block behind the one in the middle starts with a member. */
+/* Use two parts if the block after the first third of the data starts with a member. */
 static int find_parts(struct xz *x)
 {
 	lzma_vli blocks = lzma_index_block_count(x->index);

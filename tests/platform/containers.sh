@@ -101,7 +101,7 @@ other_kernel() {
 		/opt/kheaders extract --dest /var/tree
 		rc=$?
 		ls -A /var
-		exit "$rc"' && prints "made for Linux $release, and .* is running" &&
+		exit "$rc"' && prints "made for Linux $release, but .* is running" &&
 		! grep -q '^tree' "$tmp/output"
 }
 

@@ -123,7 +123,7 @@ none() {
 	printf 'IKHD_ST\0nothing IKHD_ED\0' > "$tmp/marks"
 	: > "$tmp/empty"
 	echo old > "$tmp/out"
-	run 3 dump "$tmp/none" -o "$tmp/out" && prints "no kheaders archive in it" &&
+	run 3 dump "$tmp/none" -o "$tmp/out" && prints "contains no kheaders archive" &&
 		run 3 dump "$tmp/none.gz" -o "$tmp/out" && run 3 dump "$tmp/marks" -o "$tmp/out" &&
 		run 1 dump "$tmp/empty" -o "$tmp/out" && prints "empty: empty" &&
 		run 1 dump "$tmp/absent" -o "$tmp/out" && run 1 dump "$tmp" -o "$tmp/out" &&

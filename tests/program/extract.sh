@@ -92,21 +92,21 @@ refused() {
 bad_links() {
 	refused "leads out" 'ln -s ../../etc/passwd include/out.h' &&
 		refused "leads out" 'ln -s /etc/passwd include/out.h' &&
-		refused "leads to nothing" 'ln -s absent.h include/a.h' &&
-		refused "leads to nothing" 'ln -s b.h include/a.h; ln -s a.h include/b.h' &&
-		refused "not a file" 'ln -s linux include/a'
+		refused "dangling link" 'ln -s absent.h include/a.h' &&
+		refused "dangling link" 'ln -s b.h include/a.h; ln -s a.h include/b.h' &&
+		refused "other than a file" 'ln -s linux include/a'
 }
 
 # shellcheck disable=SC2016	# archive() expands it
 deep() {
-	refused "not a safe name" 'mkdir -p "$(printf "x/%.0s" $(seq 100))"'
+	refused "unsafe name" 'mkdir -p "$(printf "x/%.0s" $(seq 100))"'
 }
 
 # shellcheck disable=SC2016	# nothing may expand it
 odd_release() {
 	for release in '1.2\033[2J' '.hidden' '1 2' '1/2' '1$(id)'; do
 		# shellcheck disable=SC2059	# the escape is meant
-		refused "names no valid release" \
+		refused "contains no valid release" \
 			"printf '#define UTS_RELEASE \"$release\"\n' > include/generated/utsrelease.h" ||
 			return 1
 	done
@@ -149,7 +149,7 @@ other_release() {
 	machine && archive "$tmp/other" 1.2.3 && run 0 extract --archive "$tmp/other" &&
 		only /var/cache/kheaders 1.2.3 && linked && run 0 extract --archive "$tmp/other" &&
 		prints_nothing && offer "$tmp/other" && run 1 extract &&
-		prints "made for Linux 1.2.3, and $running is running" && linked
+		prints "made for Linux 1.2.3, but $running is running" && linked
 }
 
 foreign() {

@@ -79,7 +79,7 @@ linux_headers() {
 		linked "/usr/src/linux-headers-$running" &&
 		dpkg_here -r linux-headers-test && linked || return 1
 	machine && dpkg_here -i "$tmp/headers.deb" && offer "$tmp/a" && run 0 extract &&
-		prints "stays" && linked "/usr/src/linux-headers-$running" && kernel b &&
+		prints "kept, as it leads to" && linked "/usr/src/linux-headers-$running" && kernel b &&
 		offer "$tmp/b" && run 0 extract && run 0 remove && dpkg_here -V linux-headers-test &&
 		linked "/usr/src/linux-headers-$running"
 }
@@ -104,8 +104,8 @@ devel_installed() {
 useless() {
 	machine && offer "$tmp/a" && mkdir -p "/usr/src/linux-headers-$running/include/uapi" &&
 		ln -s "/usr/src/linux-headers-$running" "$link" && run 0 status &&
-		prints "where nothing can be built" && run 0 extract --quiet && linked "$cache_tree" &&
-		prints "where nothing can be built" && run 0 remove &&
+		prints "which cannot build modules" && run 0 extract --quiet && linked "$cache_tree" &&
+		prints "which cannot build modules" && run 0 remove &&
 		linked "/usr/src/linux-headers-$running"
 }
 

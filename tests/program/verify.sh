@@ -31,16 +31,16 @@ contents() {
 		finds "evil: not in the archive" 'mkdir evil' &&
 		finds "include/linux/types.h: Too many levels" 'ln -sf kconfig.h include/linux/types.h' &&
 		finds "include/linux/types.h: Not a directory" 'mv include/linux include/x; ln -s x include/linux' &&
-		finds "include/linux/types.h: of another type" 'rm include/linux/types.h; mkdir include/linux/types.h'
+		finds "include/linux/types.h: type differs" 'rm include/linux/types.h; mkdir include/linux/types.h'
 }
 
 modes() {
 	for change in 'chmod o+w' 'chmod u+s' 'chmod g+s' 'chmod 600' 'chmod +x'; do
-		finds "include/linux/types.h: has another mode" "$change include/linux/types.h" || return 1
+		finds "include/linux/types.h: mode differs" "$change include/linux/types.h" || return 1
 	done
-	finds "scripts/mod/modpost: has another mode" 'chmod -x scripts/mod/modpost' &&
-		finds "include: has another mode" 'chmod 1777 include' &&
-		finds "$cache_tree: has another mode" 'chmod 700 .'
+	finds "scripts/mod/modpost: mode differs" 'chmod -x scripts/mod/modpost' &&
+		finds "include: mode differs" 'chmod 1777 include' &&
+		finds "$cache_tree: mode differs" 'chmod 700 .'
 }
 
 owners() {
@@ -50,7 +50,7 @@ owners() {
 }
 
 marker() {
-	finds "has no marker" 'rm .kheaders' && finds ".kheaders: has another mode" 'chmod 666 .kheaders' &&
+	finds "has no marker" 'rm .kheaders' && finds ".kheaders: mode differs" 'chmod 666 .kheaders' &&
 		finds ".kheaders: names another release" 'sed -i s/^release:.*/release:\ 1.2.3/ .kheaders' &&
 		finds ".kheaders: names another kernel" 'sed -i s/^build-id:.*/build-id:\ 0123/ .kheaders' &&
 		finds ".kheaders: names another archive" 'sed -i s/^sha256:.*/sha256:\ 0123/ .kheaders' &&
@@ -109,7 +109,7 @@ rust_files() {
 		finds_rust "rust: not in the archive" 'mv rust ../rust; ln -s ../rust rust' &&
 		finds_rust "scripts/target.json: others can change it" 'chmod 666 scripts/target.json' &&
 		finds_rust "scripts/target.json: not in the archive" 'ln -sf /etc/passwd scripts/target.json' &&
-		finds_rust "rustc_cfg: has another mode" 'chmod 666 include/generated/rustc_cfg' &&
+		finds_rust "rustc_cfg: mode differs" 'chmod 666 include/generated/rustc_cfg' &&
 		finds "include/generated/rustc_cfg: not in the archive" 'mkdir include/generated/rustc_cfg' &&
 		finds "rustc_cfg.new: not in the archive" ': > include/generated/rustc_cfg.new' &&
 		finds ".rust: not in the archive" 'mkdir .rust'

@@ -1,8 +1,8 @@
 #!/system/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# Does this device's kernel carry its headers?  It runs with toybox and mksh, or any other POSIX
-# shell, needs no /tmp and writes nothing.
+# Check whether this device's kernel carries its headers.  This script runs with toybox and mksh
+# or any other POSIX shell, needs no /tmp and writes no files.
 #
 #/ Usage: kheaders-probe.sh
 #/
@@ -22,7 +22,8 @@ if [ $# -ne 0 ]; then
 	exit 2
 fi
 
-# GKI has its modules in a directory named like the release or in none, and below kernel/.
+# GKI's modules are in a directory named after the release, or directly below these directories,
+# and there in kernel/ or not.
 find_module() {
 	for dir in $directories; do
 		for module in "$dir/$(uname -r)"/*/kheaders.ko "$dir"/kheaders.ko \

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
-# Completion of kheaders(8) for bash; the program's own table has the words.
+# bash completion of kheaders(8), with the words that the program prints.
 
 _kheaders() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} words takes=
@@ -12,7 +12,7 @@ _kheaders() {
 		[ "$prev" != -o ] || prev=--output
 		takes=$(awk -F '\t' -v word="$prev" '$1 == word { print $2 }' <<< "$words")
 		if [ -z "$takes" ] && [ "${cur#-}" = "$cur" ]; then
-			# its operand has no word before it
+			# no option precedes the operand
 			takes=$(awk -F '\t' '$1 == "" { print $2 }' <<< "$words")
 		fi
 		words=$(cut -f 1 <<< "$words")

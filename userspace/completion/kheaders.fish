@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-# Completion of kheaders(8) for fish; the program's own table has the words.
+# fish completion of kheaders(8), with the words that the program prints.
 
 function __kheaders_words
     set -l words (commandline -opc)
