@@ -16,7 +16,8 @@ clients="reader1 reader2 tar own link bpftrace extract verify status module"
 # count CLIENT VERDICT [STAYED]
 count() {
 	awk -F '\t' -v client="$1" -v verdict="$2" -v stayed="${3:-}" '
-		$1 == "round" && $2 == client && $3 == verdict && (stayed == "" || $4 == stayed) { n++ }
+		$1 == "round" && $2 == client && $3 == verdict &&
+			(stayed == "" || $4 == stayed) { n++ }
 		END { print n + 0 }' "$tmp/guest.log"
 }
 

@@ -19,7 +19,8 @@ run_native() {
 		cp -r "$top/selftests/test_modules" "$tmp/share/modules" &&
 		cp "$kernel/modules/kernel/kernel/kheaders/kheaders.ko" "$tmp/share" &&
 		"$top/vm/mkinitramfs" "$kernel" "$tmp/initramfs" &&
-		( cd "$root" && find . | cpio --quiet -o -H newc -R 0:0 ) > "$tmp/root.cpio" || return 1
+		( cd "$root" && find . | cpio --quiet -o -H newc -R 0:0 ) > "$tmp/root.cpio" ||
+		return 1
 	# the root first: the guest's own init and links come after it
 	cat "$tmp/root.cpio" "$tmp/initramfs" > "$tmp/both"
 	"$top/vm/run" -k "$kernel" -s "$tmp/share" -i "$tmp/both" -m 3072 -t 1500 "$native" \

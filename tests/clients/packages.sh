@@ -62,7 +62,8 @@ all_build() {
 	done
 	packages=$(wc -l < "$tmp/names.archive")
 	ktap_print_msg "$packages packages build from the archive"
-	[ "$packages" -gt 0 ] && diff "$tmp/names.headers" "$tmp/names.archive" > "$tmp/diff" && return
+	[ "$packages" -gt 0 ] && diff "$tmp/names.headers" "$tmp/names.archive" > "$tmp/diff" &&
+		return
 	show "$tmp/diff"
 	sed -n 's/^< //p' "$tmp/diff" | while read -r name; do
 		tail -n 20 "$tmp/from_archive/$name.log" | show
@@ -119,7 +120,8 @@ fill_modules() {
 	xargs modprobe -d "$tmp/all" -S "$release" -a --show-depends \
 		< "$tmp/share/names" 2> "$tmp/output" | sort -u |
 		sed -n "s,^insmod $all/\(kernel/[^ ]*\).*,\1,p" > "$tmp/needed"
-	tar -C "$all" -cf - -T "$tmp/needed" | tar -C "$few" -xf - && depmod -b "$tmp/share" "$release"
+	tar -C "$all" -cf - -T "$tmp/needed" | tar -C "$few" -xf - &&
+		depmod -b "$tmp/share" "$release"
 }
 
 load=$(cat "$here/packages_guest")
@@ -171,6 +173,9 @@ ktap_test_result "$series: dkms runs" builds
 ktap_test_result "$series: what builds from the headers builds from the archive" all_build
 ktap_test_result "$series: the modules are the same" all_same
 ktap_test_result "$series: they load" all_load
-[ "$KTAP_FAIL" -ne 0 ] || record "dkms packages" "$(dpkg-query --admindir "$root/var/lib/dpkg" -W -f '${Version}' dkms)" \
-	"dkms build" "$packages packages, $modules modules, $different differ, $loaded of $names names load"
+[ "$KTAP_FAIL" -ne 0 ] ||
+	record "dkms packages" \
+	"$(dpkg-query --admindir "$root/var/lib/dpkg" -W -f '${Version}' dkms)" \
+	"dkms build" \
+	"$packages packages, $modules modules, $different differ, $loaded of $names names load"
 ktap_finished

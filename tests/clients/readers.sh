@@ -73,7 +73,8 @@ lisa() {
 		set -e
 		mount -t tmpfs tmpfs "$3"
 		mkdir "$3/up" "$3/work" "$3/tree"
-		mount -t overlay -o "lowerdir=$source,upperdir=$3/up,workdir=$3/work" overlay "$3/tree"
+		mount -t overlay -o "lowerdir=$source,upperdir=$3/up,workdir=$3/work" \
+			overlay "$3/tree"
 		overlay() {
 			python3 -c "import sys, tarfile
 tarfile.open(sys.argv[1]).extractall(sys.argv[2])" "$archive" "$3/tree"

@@ -31,7 +31,8 @@ probe timer.s(3) {
 compiles() {
 	printf '%s\n' "$script" > "$tmp/script.stp"
 	quiet "$top/vm/chroot" "$root" sh -c '
-		cd "$1" && stap -g -v -B CC=gcc -r "$1/tree" -m kheaders_stap -p4 script.stp' sh "$tmp" &&
+		cd "$1" && stap -g -v -B CC=gcc -r "$1/tree" -m kheaders_stap -p4 script.stp' sh \
+			"$tmp" &&
 		[ -e "$tmp/kheaders_stap.ko" ]
 }
 

@@ -76,7 +76,8 @@ leave() {
 if [ "$(id -u)" -eq 0 ] && [ ! -d /lib/modules ]; then
 	mkdir "$tmp/lib" && mount -t tmpfs kheaders-test "$tmp/lib" &&
 		mkdir "$tmp/lib/upper" "$tmp/lib/work" "$tmp/lib/upper/modules" &&
-		mount -t overlay -o "lowerdir=/usr/lib,upperdir=$tmp/lib/upper,workdir=$tmp/lib/work" \
+		mount -t overlay \
+		-o "lowerdir=/usr/lib,upperdir=$tmp/lib/upper,workdir=$tmp/lib/work" \
 			overlay /usr/lib
 	trap leave EXIT
 fi

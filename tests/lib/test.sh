@@ -198,7 +198,8 @@ install_selftests() {
 		printf 'headers_install:\n\t@:\n' > "$tmp/ksft/Makefile" &&
 		rm -rf "$tmp/ksft/tools/testing/selftests/kheaders" &&
 		cp -r "$top/selftests" "$tmp/ksft/tools/testing/selftests/kheaders" &&
-		quiet env LDFLAGS=-static make -s -C "$tmp/ksft/tools/testing/selftests" TARGETS=kheaders \
+		quiet env LDFLAGS=-static make -s -C "$tmp/ksft/tools/testing/selftests" \
+		TARGETS=kheaders \
 			INSTALL_PATH="$1" CC="${2:-gcc}" \
 			CFLAGS="-O2 -Wall -Werror" install
 }

@@ -35,7 +35,8 @@ exempt() {
 paths_exist() {
 	git ls-files | grep -v -E '\.(diff|svg|tsv)$' | xargs grep -o -h -I -P \
 		'(?<![\w/.@$}-])((tests|vm|bench|patches|userspace|selftests)(/[A-Za-z0-9_.-]+)+|Documentation/[a-z]+\.(md|svg)\b)' |
-		sed 's/[.-]*$//' | grep -v -e '[/_][A-Z][A-Z.a-z]*$' -e '\.k*o$' -e '_$' | sort -u > "$tmp/paths"
+		sed 's/[.-]*$//' | grep -v -e '[/_][A-Z][A-Z.a-z]*$' -e '\.k*o$' -e '_$' |
+		sort -u > "$tmp/paths"
 	while read -r path; do
 		[ -e "$path" ] || exempt "$path" || git grep -l -F -e "$path" | sed "s,\$,: $path,"
 	done < "$tmp/paths" > "$tmp/broken"
@@ -142,7 +143,8 @@ commands_are_tested() {
 		case $test/$word in
 		readme/*|*/check|*/lint|*/list-tests|"$test/$test.sh") continue ;;
 		esac
-		exempt "$test: $word" || cat tests/*/"${test%%@*}"* tests/lib/*.sh | grep -q -w -e "$word" ||
+		exempt "$test: $word" || cat tests/*/"${test%%@*}"* tests/lib/*.sh |
+			grep -q -w -e "$word" ||
 			echo "$place: $test does not run: $command"
 	done < "$tmp/commands" > "$tmp/broken"
 	show "$tmp/broken"
@@ -177,8 +179,10 @@ figures_agree() {
 pictures_agree() {
 	for picture in size.svg:results.tsv parts.svg:parts.tsv; do
 		sum=$(cksum < "bench/${picture#*:}")
-		grep -q -x -F -e "<!-- bench/${picture#*:} $sum -->" "Documentation/${picture%:*}" && continue
-		ktap_print_msg "Documentation/${picture%:*}: not drawn from bench/${picture#*:}; run bench/plot"
+		grep -q -x -F -e "<!-- bench/${picture#*:} $sum -->" \
+			"Documentation/${picture%:*}" && continue
+		ktap_print_msg \
+			"Documentation/${picture%:*}: not drawn from bench/${picture#*:}; run bench/plot"
 		return 1
 	done
 }

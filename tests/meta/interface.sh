@@ -25,7 +25,8 @@ options_in_help() {
 }
 
 options() {
-	grep -o -E -e '(^|[^a-z-])--[a-z][a-z-]*' | sed 's/^[^-]*//' | grep -v -x -e --help | sort -u
+	grep -o -E -e '(^|[^a-z-])--[a-z][a-z-]*' | sed 's/^[^-]*//' | grep -v -x -e --help |
+		sort -u
 }
 
 # The manual page has a section or paragraph per subcommand, but its synopsis is certain.
@@ -42,7 +43,8 @@ options_in_completion() {
 
 subcommands_in_completion() {
 	bash -c '. "$1"; COMP_WORDS=(kheaders ""); COMP_CWORD=1
-		_kheaders; printf "%s\n" "${COMPREPLY[@]}"' bash "$top/userspace/completion/kheaders.bash" |
+		_kheaders; printf "%s\n" "${COMPREPLY[@]}"' bash \
+			"$top/userspace/completion/kheaders.bash" |
 		grep -v '^-'
 }
 
@@ -74,15 +76,18 @@ in_completion() {
 
 in_tests() {
 	while read -r sub; do
-		grep -q -r -E -e "kheaders\"? (--[a-z]+ )*$sub\\b" "$top/tests/program" || echo "$sub"
+		grep -q -r -E -e "kheaders\"? (--[a-z]+ )*$sub\\b" "$top/tests/program" ||
+			echo "$sub"
 	done < "$tmp/subcommands" | none "run by no test in tests/program"
 }
 
 options_agree() {
 	while read -r sub; do
 		options_in_help "$sub" > "$tmp/help"
-		options_in_manual "$sub" | diff "$tmp/help" - | sed -n "s/^[<>]/$sub: manual page:/p"
-		options_in_completion "$sub" | diff "$tmp/help" - | sed -n "s/^[<>]/$sub: completion:/p"
+		options_in_manual "$sub" | diff "$tmp/help" - |
+			sed -n "s/^[<>]/$sub: manual page:/p"
+		options_in_completion "$sub" | diff "$tmp/help" - |
+			sed -n "s/^[<>]/$sub: completion:/p"
 	done < "$tmp/subcommands" | none "help differs"
 }
 

@@ -13,7 +13,7 @@ longest_awk=15		# lines of an awk program inside a shell script
 longest_line=100	# as in .editorconfig; tabs count as eight columns
 
 # Data has lines as long as they must be: Markdown tables, diffs, figures, regular expressions.
-may_be_long='\.(svg|diff|tsv|md|explained|tests)$|^(debian/|COPYING|README|patches/hooks|tests/meta/words)'
+may_be_long='\.(svg|diff|tsv|md|explained|tests)$|/(hooks|words)$|^(debian/|COPYING|README)'
 
 # Print the shell scripts, known by the first line or by the dialect given to shellcheck.
 shell_scripts() {
@@ -92,7 +92,7 @@ line_lengths() {
 	[ "$(sed -n 's/^max_line_length = //p' .editorconfig)" -eq "$longest_line" ] || return 1
 	for file in $(echo "$files" | grep -v -E "$may_be_long"); do
 		expand "$file" | awk -v file="$file" -v most="$longest_line" \
-			'length($0) > most && !/^ *["\047]/ { print file ": " FNR ": " length($0) " columns" }'
+			'length($0) > most && !/^ *["\047]/ { print file ": " FNR ": " length($0) }'
 	done > "$tmp/long"
 	show "$tmp/long"
 	[ ! -s "$tmp/long" ]
@@ -101,7 +101,8 @@ line_lengths() {
 licences() {
 	for file in $files; do
 		case $file in
-		COPYING|NEWS|VERSION|README*|SECURITY.md|CONTRIBUTING|debian/*|Documentation/*) continue ;;
+		COPYING|NEWS|VERSION|README*|SECURITY.md|CONTRIBUTING|debian/*|Documentation/*) \
+			continue ;;
 		patches/cover|*.message|*.symbols|.*|*/settings|*/config|*.tsv|*.svg) continue ;;
 		esac
 		head -n 3 "$file" | grep -q SPDX-License-Identifier && continue

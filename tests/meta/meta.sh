@@ -167,7 +167,8 @@ ktap_test_result "a test that prints nothing" counts "0 passed, 1 failed, 0 skip
 ktap_test_result "no module: skipped, not passed" absent_is_skipped
 if whole; then
 	ktap_test_result "a truncated archive" archive_turns_red "cat | tar -xJ" "$truncated"
-	ktap_test_result "a flipped byte in the archive" archive_turns_red "cat | tar -xJ" "$flipped"
+	ktap_test_result "a flipped byte in the archive" archive_turns_red "cat | tar -xJ" \
+		"$flipped"
 fi
 ktap_test_result "a header dropped from the archive" \
 	archive_turns_red "those that were packed" "$dropped"

@@ -84,7 +84,8 @@ series_are_documented() {
 	column 1 vm/kernels | diff - "$tmp/readme" | sed -n 's/^[<>] //p' |
 		none "README's row of kernel series" || return 1
 	column 1 vm/kernels | while read -r series; do
-		grep -q "^| ${series%x}[0-9.]* | .* | [my] |" Documentation/kernels.md || echo "$series"
+		grep -q "^| ${series%x}[0-9.]* | .* | [my] |" Documentation/kernels.md ||
+			echo "$series"
 	done | none "no row in Documentation/kernels.md"
 }
 
@@ -108,7 +109,8 @@ architectures_are_known() {
 
 architectures_are_tested() {
 	architectures | sed 's,^,/,; s,^/amd64$,,' | while read -r suffix; do
-		[ -z "$suffix" ] || grep -q "^built_kernel@[^/ ]*$suffix " tests/matrix || echo "$suffix"
+		[ -z "$suffix" ] || grep -q "^built_kernel@[^/ ]*$suffix " tests/matrix ||
+			echo "$suffix"
 	done | none "no row of built_kernel in tests/matrix" || return 1
 	row=$(grep '^| Architectures ' README)
 	for arch in $(architectures) $(sed -n "s/^\\([a-z0-9]*\\)  .*module\\.lds\$/\\1/p" \
@@ -153,8 +155,10 @@ programs_are_rebuilt() {
 
 # versions FILE...: the version of kheaders wherever a file names it, as FILE:VERSION
 versions() {
-	grep -o -E -e '(^(kheaders \(?|Version )|kheaders[- ](-v )?|(PACKAGE|KHEADERS)_VERSION[ ="]+)[0-9]+(\.[0-9]+)+' \
-		"$@" | sed 's/:.*[^0-9.]\([0-9.]*\)$/:\1/'
+	for name in 'kheaders \(' 'kheaders[- ](-v )?' '(PACKAGE|KHEADERS)_VERSION[ ="]+' \
+		'^Version '; do
+		grep -o -E -e "${name}[0-9]+(\.[0-9]+)+" "$@"
+	done | sort -u | sed 's/:.*[^0-9.]\([0-9.]*\)$/:\1/'
 }
 
 # README, the packages and the top entry of NEWS and of debian/changelog follow VERSION.

@@ -11,7 +11,8 @@
 # CONTRIBUTING explains the ignored types.  Run checkpatch in a copy, because it leaves a
 # file of names where it runs.
 kernel_style() {
-	mkdir "$tmp/plain" && cp -r kheaders scripts selftests userspace CONTRIBUTING "$tmp/plain" &&
+	mkdir "$tmp/plain" &&
+		cp -r kheaders scripts selftests userspace CONTRIBUTING "$tmp/plain" &&
 		cd "$tmp/plain" || return 1
 	check_style
 	rc=$?

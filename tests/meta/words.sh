@@ -22,7 +22,8 @@ hits() {
 		case $regex in
 		'#'*|'') continue ;;
 		esac
-		grep -n -H -I -i -P -e "$regex" "$@" | awk -v better="$better" '{ print $0 "  -> " better }'
+		grep -n -H -I -i -P -e "$regex" "$@" |
+			awk -v better="$better" '{ print $0 "  -> " better }'
 	done < "$here/words" | grep -v -F -f "$tmp/exceptions"
 }
 

@@ -159,7 +159,8 @@ check_clang() {
 		grep -q -x "modules: clang ld.lld llvm-ar 1" "$tmp/out"'
 	check "what dkms gives is respected" 'takes "clang ld.lld ar" CC=clang LD=ld.lld'
 	rm "$bin/ld.lld"
-	check "no lld: one line tells what to install" 'prints "apt install clang-19 lld-19 llvm-19"'
+	check "no lld: one line tells what to install" \
+		'prints "apt install clang-19 lld-19 llvm-19"'
 	built_by clang 19 LD_IS_LLD AS_IS_LLVM LTO_CLANG
 	compiler clang 19
 	compiler ld.lld 19
@@ -257,11 +258,11 @@ check_btf() {
 	check "no pahole" 'rm "$bin/pahole" && no_btf "pahole is not installed"'
 	check "pahole by another name" 'compiler my-pahole v1.31 && has_btf PAHOLE=my-pahole'
 	compiler pahole v1.24
-	check "too old a pahole" 'no_btf "pahole 1.24 is too old; 1.26 or newer is required"'
+	check "too old a pahole" 'no_btf "pahole 1.24 is too old; 1.26 or newer is needed"'
 	check "unless its version makes the flags" 'rm "$tree/scripts/Makefile.btf" && has_btf'
 	program=$resolve_btfids
 	check "resolve_btfids does not run" 'header 18 267 &&
-		no_btf "tools/bpf/resolve_btfids/resolve_btfids does not run here: it was built for"'
+		no_btf "${resolve_btfids#"$tree/"} does not run here: it was built for"'
 	check "no resolve_btfids" 'rm "$resolve_btfids" && no_btf "the tree has no resolve_btfids"'
 	check "unless the command line asks for none" \
 		'takes "gcc ld ar" CONFIG_DEBUG_INFO_BTF_MODULES='
@@ -305,7 +306,8 @@ check_rust() {
 	: > "$tree/.config"
 	check "a kernel without Rust" 'rust_prints "the kernel was built without CONFIG_RUST"'
 	echo 'CONFIG_RUSTC_VERSION_TEXT="rustc 1.97.1 (8bab26f4f)"' > "$tree/.config"
-	check "no rustc" 'rust_prints "rustc: not found; this kernel was built by rustc 1.97.1 (8bab"'
+	check "no rustc" \
+		'rust_prints "rustc: not found; this kernel was built by rustc 1.97.1 (8bab"'
 	rustc "rustc 1.63.0"
 	check "another rustc" \
 		'rust_prints "not the rustc that built this kernel, rustc 1.97.1 (8bab26f4f)"'

@@ -50,7 +50,8 @@ quietly() {
 }
 
 same_sections() {
-	mkdir "$tmp/a" "$tmp/b" && cp "$tmp"/package/.BTF* "$tmp/a" && cp "$tmp"/ours/.BTF* "$tmp/b" &&
+	mkdir "$tmp/a" "$tmp/b" && cp "$tmp"/package/.BTF* "$tmp/a" &&
+		cp "$tmp"/ours/.BTF* "$tmp/b" &&
 		diff -r "$tmp/a" "$tmp/b" && [ -s "$tmp/b/.BTF" ]
 }
 

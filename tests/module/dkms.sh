@@ -34,8 +34,8 @@ add() {
 
 builds() {
 	run_dkms build -m kheaders -v "$version" -k "$release" &&
-		modinfo "$tmp/var/lib/dkms/kheaders/$version/$release/$(uname -m)/module/kheaders.ko" |
-		grep -q "^vermagic: *$release "
+		dkms=$tmp/var/lib/dkms/kheaders/$version/$release &&
+		modinfo "$dkms/$(uname -m)/module/kheaders.ko" | grep -q "^vermagic: *$release "
 }
 
 # installed RELEASE: where modprobe finds it

@@ -43,7 +43,8 @@ versions() {
 # Leave out debug information, which names the headers' paths, the build-id, and BTF, which
 # modules get only where the kernel's vmlinux is in the tree.
 same() {
-	for name in provider/main.o provider/twice.o provider/kinds_provider.ko user/kinds_user.ko; do
+	for name in provider/main.o provider/twice.o provider/kinds_provider.ko \
+		user/kinds_user.ko; do
 		for from in headers archive; do
 			strip --strip-debug --remove-section=.note.gnu.build-id \
 				--remove-section='.BTF*' \
@@ -69,7 +70,8 @@ has_sparse() {
 
 # warns W TEXT...: W= prints the same with both trees, each TEXT included, kernel-doc's excluded
 warns() {
-	build "$kernel/kdir" headers.w W="$1" cmd_checkdoc= && build "$tmp/tree" archive.w W="$1" || return 1
+	build "$kernel/kdir" headers.w W="$1" cmd_checkdoc= &&
+		build "$tmp/tree" archive.w W="$1" || return 1
 	warnings headers.w > "$tmp/headers.warnings"
 	warnings archive.w > "$tmp/archive.warnings"
 	ktap_print_msg "W=$1: $(wc -l < "$tmp/archive.warnings") warnings"
@@ -86,7 +88,8 @@ warns() {
 # with sparse and without
 checks() {
 	for c in 0 1; do
-		build "$kernel/kdir" headers.c C="$c" && build "$tmp/tree" archive.c C="$c" || return 1
+		build "$kernel/kdir" headers.c C="$c" && build "$tmp/tree" archive.c C="$c" ||
+			return 1
 		warnings headers.c > "$tmp/headers.warnings"
 		warnings archive.c | diff "$tmp/headers.warnings" - || return 1
 	done

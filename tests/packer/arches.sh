@@ -43,7 +43,8 @@ prepare() {
 pack_allmod() {
 	obj=$cache/$series-prepared/x86-allmod
 	cross=
-	prepare x86 allmodconfig && grep -q -x CONFIG_BTRFS_FS=m "$obj/.config" && pack x86 scripts/module.lds
+	prepare x86 allmodconfig && grep -q -x CONFIG_BTRFS_FS=m "$obj/.config" &&
+		pack x86 scripts/module.lds
 }
 
 # Debian has no compiler for ia64, but packing its headers needs none.

@@ -53,7 +53,8 @@ each_of() {
 	for awk in mawk gawk "gawk --posix" original-awk "busybox awk"; do
 		for shell in dash "bash --posix" "busybox ash"; do
 			"$@" "$awk" "$shell" || return 1
-			[ -n "$first" ] || { first="$awk, $shell"; mv "$tmp/now" "$tmp/first"; continue; }
+			[ -n "$first" ] ||
+				{ first="$awk, $shell"; mv "$tmp/now" "$tmp/first"; continue; }
 			cmp "$tmp/first" "$tmp/now" && continue
 			ktap_print_msg "$awk, $shell differs from $first"
 			return 1
@@ -103,7 +104,8 @@ nothing_to_do() {
 	for awk in mawk gawk original-awk "busybox awk"; do
 		limit=0.3
 		[ "$awk" != "busybox awk" ] || limit=0.5
-		used=$(AWK=$awk seconds "$top/scripts/pack_headers.sh" "$@" -b "$tree" -l) || return 1
+		used=$(AWK=$awk seconds "$top/scripts/pack_headers.sh" "$@" -b "$tree" -l) ||
+			return 1
 		ktap_print_msg "$awk: $used s"
 		awk "BEGIN { exit !($used <= $limit) }" || return 1
 	done

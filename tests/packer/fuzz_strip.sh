@@ -168,5 +168,6 @@ ktap_test_result "the fuzzer finds lost line ends" finds_bug \
 ktap_test_result "the fuzzer finds lost blanks" finds_bug \
 	's/^\(\ts->blank |= \)s->after;/\1false;/' "the tokens of a header are preserved"
 ktap_test_result "the fuzzer finds lost columns" finds_bug \
-	's/n = \(s->mode & COLUMNS\)/n = (\1) \&\& !s->spliced/' "columns are preserved if requested"
+	's/n = \(s->mode & COLUMNS\)/n = (\1) \&\& !s->spliced/' \
+	"columns are preserved if requested"
 ktap_finished

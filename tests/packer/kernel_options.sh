@@ -56,7 +56,8 @@ symbol_versions() {
 	for option in GENKSYMS X86; do
 		tree_with MODVERSIONS "$option" && add scripts/genksyms/genksyms \
 			scripts/genksyms/genksyms.c &&
-			packs "$conf" scripts/genksyms/genksyms scripts/genksyms/genksyms.c || return 1
+			packs "$conf" scripts/genksyms/genksyms scripts/genksyms/genksyms.c ||
+			return 1
 	done
 	rm "$conf/scripts/genksyms/genksyms"
 	fails_with "scripts/genksyms/genksyms: not in" pack -b "$conf" -l

@@ -153,23 +153,29 @@ slash_at_the_end() {
 
 # The end of a directive's name, and the start of a file name.
 directives() {
-	gives_all '#\n/* x */\n' '#\n\n' '# \t\n/* x */\n' '#\n\n' '#erro  a /* x */\n' '#erro a\n' \
+	gives_all '#\n/* x */\n' '#\n\n' '# \t\n/* x */\n' '#\n\n' '#erro  a /* x */\n' \
+		'#erro a\n' \
 		'#warnings  a /* x */\n' '#warnings a\n' '#errors  a /* x */\n' '#errors a\n' \
 		'#abcde  a /* x */\n' '#abcde a\n' '#abcdefg  a /* x */\n' '#abcdefg a\n' \
 		'#define  __has_include(x) /* x */\n' '#define __has_include(x)\n' \
 		'#i  __has_include(<a//b>) /* x */\n' '#i __has_include(<a\n' \
 		'#if  a /* x */\n__has_include\n' '#if a\n__has_include\n' \
-		'#include  "a//b"  /* x */\n' '#include "a//b"\n' '#include A /* x */  \n' '#include A\n' \
+		'#include  "a//b"  /* x */\n' '#include "a//b"\n' '#include A /* x */  \n' \
+		'#include A\n' \
 		'#import  A /* x */\n' '#import A\n' '#impor  <a//b>\n' '#impor <a\n' \
 		'#includ <a//b>\n' '#includ <a\n' '#imports  <a//b>\n' '#imports <a\n' \
 		'#abcdef <a//b>\n' '#abcdef <a\n' '#include\t\t<a>/* x */\n' '#include <a>\n' \
-		'a #  include <a//b>\n' 'a # include <a\n' '#include<a//b>/**/c\n' '#include<a//b> c\n' \
-		'#  include  <a//b>\n' '# include <a//b>\n' '#include <a\\>/* x */ b>\n' '#include <a\\> b>\n' \
+		'a #  include <a//b>\n' 'a # include <a\n' '#include<a//b>/**/c\n' \
+		'#include<a//b> c\n' \
+		'#  include  <a//b>\n' '# include <a//b>\n' '#include <a\\>/* x */ b>\n' \
+		'#include <a\\> b>\n' \
 		'#include ' '#include' '# ' '#' &&
 		keeps_all '#' '#include' '#include <a//b' '#/**/include <a//b>\n' '#error' '#el' \
-			'# /* x */ include <a//b>\n' '#\\\ninclude <a//b>\n' '#include\\\n<a//b>\n' \
+			'# /* x */ include <a//b>\n' '#\\\ninclude <a//b>\n' \
+			'#include\\\n<a//b>\n' \
 			'#include \\\n<a//b>\n' '#ifdef  __has_include /* x */\n' \
-			'#elif __has_include(<a//b>) /* x */\n' '#el  __has_include(<a//b>) /* x */\n' \
+			'#elif __has_include(<a//b>) /* x */\n' \
+			'#el  __has_include(<a//b>) /* x */\n' \
 			'#if a  __has_include /* x */'
 }
 
@@ -182,7 +188,8 @@ error_lines() {
 		"#error don't /* a\n/* y */\n" "#error don't /* a\n\n" \
 		'#error a /\\\n= b  c\n/* y */\n' '#error a /\\\n= b  c\n\n' \
 		'#error a\\\n  "b"  c\n/* y */\n' '#error a\\\n  "b"  c\n\n' &&
-		keeps_all '#error R"(/*  )\n/* y */\n' '#error \\\n"(/*  )\n/* y */\n' '#error /* open\n' \
+		keeps_all '#error R"(/*  )\n/* y */\n' '#error \\\n"(/*  )\n/* y */\n' \
+		'#error /* open\n' \
 			'#error a  /' '#error /\\\n/ a\n/* y */\n' \
 			'/* x */\n#error a /*' '#warning  /* x\n*/ y /* z */\n'
 }
@@ -190,11 +197,14 @@ error_lines() {
 # Backslashes, also at the end of the file.
 # shellcheck disable=SC1003	# they are in a format
 backslashes() {
-	keeps_all 's = "\\' 's = "b\\\n' 's = "b\\' "c = '\\\\\n /* x */\n" '\\' 'a \\ b  /* x */\n' \
-		'a \\/* x */\n' 'a \\\\\n/* x */  b\n' 's = "\\\\\n' 's = "\\' 'a \\\t b /* x */\n' '\\ \n' \
+	keeps_all 's = "\\' 's = "b\\\n' 's = "b\\' "c = '\\\\\n /* x */\n" '\\' \
+		'a \\ b  /* x */\n' \
+		'a \\/* x */\n' 'a \\\\\n/* x */  b\n' 's = "\\\\\n' 's = "\\' \
+		'a \\\t b /* x */\n' '\\ \n' \
 		'/* x */ \\ \r\na\r\n' &&
 		gives_all 'a\\\n\\\n' 'a\n\n' '\\\n  a\n' '\\\n a\n' \
-		'\\\n#define a  b\n' '\\\n#define a b\n' '\\a  /* x */\n' '\\a\n' '"\\\n" /* x */\n' '"\\\n"\n' \
+		'\\\n#define a  b\n' '\\\n#define a b\n' '\\a  /* x */\n' '\\a\n' \
+		'"\\\n" /* x */\n' '"\\\n"\n' \
 			'"a\\"  /* x */ b" /* y */\n' '"a\\"  /* x */ b"\n' \
 			'"a\\\\" /* y */\n' '"a\\\\"\n' '"a\\\\\n"  /* x */ b" /* y */\n' \
 			'"a\\\\\n"  /* x */ b"\n' '"a\\\n" /* x */ b\n' '"a\\\n" b\n'
@@ -203,7 +213,8 @@ backslashes() {
 comment_ends() {
 	gives_all '/*/ x */ a\n' ' a\n' '/* x **/ a\n' ' a\n' 'a/* *\\\n/  b\n' 'a\\\n b\n' \
 		'/* * / */ a\n' ' a\n' '/**/a\n' ' a\n' 'a/***/b\n' 'a b\n' '/* SPD */a\n' ' a\n' \
-		'/* SPDX\n */ /* x */  a\n' '/* SPDX\n */ a\n' 'a  // SPDX' 'a // SPDX' 'a  //' 'a' \
+		'/* SPDX\n */ /* x */  a\n' '/* SPDX\n */ a\n' 'a  // SPDX' 'a // SPDX' 'a  //' \
+		'a' \
 		'/* x\n\n */ a /* y\n */\n' '\n\n a\n\n' 'a /* x */ \\\n /* y */ b\n' 'a\\\n b\n' \
 		'a/* x\n*/b\n' 'a\\\n b\n' 'a\\\n \\\nb\n' 'a\\\n \\\nb\n' &&
 		keeps_all '/* *' '/**' '/*' 'a  /*/' '/* x *\\\n' '//'
@@ -215,8 +226,10 @@ checksums() {
 	keeps_all "/* x */\n// $sum\n" "/* x */\n// $sum" "/* x */\n// $sum\n\n\n" "// $sum\n" \
 		"/* x */\r\n// $sum\r\n" &&
 		gives_all "/* x */\n// ${sum%?}\n" '\n\n' "/* x */\n//  $sum\n" '\n\n' \
-			"/* x */\n// ${sum}g\n" '\n\n' "/* x */\n//$sum\n" '\n\n' "/* x */\n$sum\n" "\n$sum\n" \
-			"/* x */\n/ $sum\n" "\n/ $sum\n" "/ $sum  /**/\n" "/ $sum\n" "a  $sum" "a $sum"
+			"/* x */\n// ${sum}g\n" '\n\n' "/* x */\n//$sum\n" '\n\n' \
+			"/* x */\n$sum\n" "\n$sum\n" \
+			"/* x */\n/ $sum\n" "\n/ $sum\n" "/ $sum  /**/\n" "/ $sum\n" "a  $sum" \
+			"a $sum"
 }
 
 # Consistent and mixed line ends, and unusual bytes.
@@ -258,7 +271,8 @@ make_list() {
 # Every line's file is written, with mode 644 or 755, in directories created as needed.
 lists() {
 	make_list
-	list 'a\ta.h\nb\tp/q/r/b.h\nx\tp/x\na\tp/q/a.c\nb\t.h\na\tp/Makefile.a\nb\tp/Kbuild\n' || return 1
+	list 'a\ta.h\nb\tp/q/r/b.h\nx\tp/x\na\tp/q/a.c\nb\t.h\na\tp/Makefile.a\nb\tp/Kbuild\n' ||
+		return 1
 	( cd "$tmp/list" && find . -type f -printf '%p %m ' -exec cat {} \; | sort ) > "$tmp/out"
 	cat > "$tmp/want" <<- 'END'
 		./.h 644 int  b; /* x */
@@ -281,11 +295,14 @@ options() {
 	printf 'a\ta.h\n' > "$tmp/l/list"
 	( cd "$tmp/l" && rm -rf "$tmp/list" && "$STRIP_COMMENTS" -k -d "$tmp/list" < list ) &&
 		cmp "$tmp/l/a" "$tmp/list/a.h" &&
-		( cd "$tmp/l" && rm -rf "$tmp/list" && "$STRIP_COMMENTS" -d "$tmp/list" -c < list ) &&
+		( cd "$tmp/l" && rm -rf "$tmp/list" &&
+		"$STRIP_COMMENTS" -d "$tmp/list" -c < list ) &&
 		[ "$(cat "$tmp/list/a.h")" = "int  a;" ] &&
-		"$STRIP_COMMENTS" -k < "$tmp/l/a" > "$tmp/out" && cmp "$tmp/l/a" "$tmp/out" || return 1
+		"$STRIP_COMMENTS" -k < "$tmp/l/a" > "$tmp/out" && cmp "$tmp/l/a" "$tmp/out" ||
+		return 1
 	for option in -h --help; do
-		"$STRIP_COMMENTS" "$option" < /dev/null 2> /dev/null | grep -q '^Usage: ' || return 1
+		"$STRIP_COMMENTS" "$option" < /dev/null 2> /dev/null | grep -q '^Usage: ' ||
+			return 1
 	done
 	for option in -x --nonsense argument; do
 		"$STRIP_COMMENTS" "$option" < /dev/null > "$tmp/out" 2> "$tmp/output"
@@ -305,7 +322,8 @@ bad_lists() {
 	done
 	fails_with "gone: No such file" list 'gone\tc.h\n' &&
 		fails_with "dir: not a regular file" list 'dir\tc.h\n' &&
-		fails_with "no tab: not a line" list 'no tab\n' && fails_with "a	: not a line" list 'a\t\n' &&
+		fails_with "no tab: not a line" list 'no tab\n' &&
+		fails_with "a	: not a line" list 'a\t\n' &&
 		fails_with "list: no newline at the end" list 'a\ta.h' &&
 		fails_with "c.h: File exists" list 'a\tc.h\na\tx\na\tc.h\n'
 }
@@ -327,7 +345,8 @@ interrupted() {
 	echo "int  a; /* x */" > "$tmp/in"
 	for call in read write; do
 		: > "$tmp/out"
-		stream "$call:error=EINTR:when=1" "$tmp/$([ "$call" = read ] && echo in || echo out)" &&
+		stream "$call:error=EINTR:when=1" \
+			"$tmp/$([ "$call" = read ] && echo in || echo out)" &&
 			[ "$(cat "$tmp/out")" = "int a;" ] || return 1
 	done
 	# the injected result reports 4 bytes as written that were not
@@ -342,7 +361,8 @@ failing_calls() {
 	rm -rf "$tmp/list"
 	mkdir "$tmp/list"
 	fails_with "standard input: Input/output error" stream read:error=EIO &&
-		fails_with "standard output: No space left" stream write:error=ENOSPC "$tmp/out" || return 1
+		fails_with "standard output: No space left" stream write:error=ENOSPC \
+		"$tmp/out" || return 1
 	for injection in a.h:close:error=EIO a:read:error=EIO a.h:write:error=ENOSPC \
 			a.h:openat:error=EMFILE p:mkdir:error=EACCES; do
 		rm -rf "$tmp/list"
@@ -360,12 +380,14 @@ failing_children() {
 	printf 'a\ta.h\nb\tb.h\n' > "$tmp/l/list"
 	for name in a b; do
 		rm -rf "$tmp/list"
-		( cd "$tmp/l" && traced openat:signal=KILL -P "$name" "$STRIP_COMMENTS" -d "$tmp/list" \
+		( cd "$tmp/l" &&
+			traced openat:signal=KILL -P "$name" "$STRIP_COMMENTS" -d "$tmp/list" \
 			< list ) > "$tmp/output" 2>&1 && return 1
 	done
 	for n in 1 2; do
 		rm -rf "$tmp/list"
-		( cd "$tmp/l" && fails_with "fork: " traced "clone,clone3,fork:error=EAGAIN:when=$n" \
+		( cd "$tmp/l" &&
+			fails_with "fork: " traced "clone,clone3,fork:error=EAGAIN:when=$n" \
 			"$STRIP_COMMENTS" -d "$tmp/list" < list ) || return 1
 	done
 }
@@ -421,7 +443,8 @@ check "a comment joins lines" 'int a; /* x\n */ int b;\n' 'int a;\\\n int b;\n'
 check "nothing to join after a comment" 'int a; /* x\n */\nint b;\n' 'int a;\n\nint b;\n'
 check "comment before a directive" '/* x\n */ #define A\n' '\n #define A\n'
 check "comment in a directive" '#define A /* x\n */ 1\nint b;\n' '#define A\\\n 1\nint b;\n'
-check "comment in a continued line" '#define A \\\n\t/* x\n\t */ \\\n\tb\n' '#define A\\\n\\\n\\\n b\n'
+check "comment in a continued line" '#define A \\\n\t/* x\n\t */ \\\n\tb\n' \
+	'#define A\\\n\\\n\\\n b\n'
 check "comment ends a directive" '#define A 1 /* x\n */\nint b;\n' '#define A 1\n\nint b;\n'
 check "continuation before an empty line" '#define A 1 \\\n\nint b;\n' '#define A 1\n\nint b;\n'
 check "continued line comment" 'a // x \\\n y\nb\n' 'a\n\nb\n'
@@ -435,9 +458,12 @@ check "escapes in strings" 's = "\\"/*"; /* x */ t = "*/";\n' 's = "\\"/*"; t = 
 check "quote in a character" "c = '\"'; /* x */ d = '\\\\''; /* y */\n" "c = '\"'; d = '\\\\'';\n"
 check "continued string" 's = "a  \\\n  /* b"; /* x */\n' 's = "a  \\\n  /* b";\n'
 check "open quote in assembly" "mov r0 @ don't  /* x */ \n/* y */\n" "mov r0 @ don't  /* x */ \n\n"
-check "#error text is preserved" "# error  don't  do /* x */ that \n/* y */\n" "# error  don't  do /* x */ that \n\n"
-check "#warning over two lines" '#warning a  \\\n  b /* x\n */ c\n/* y */\n' '#warning a  \\\n  b /* x\n */ c\n\n'
-check "names in brackets" '#include  <a//b.h>  // x\n# include </*c.h>\n' '#include <a//b.h>\n# include </*c.h>\n'
+check "#error text is preserved" "# error  don't  do /* x */ that \n/* y */\n" \
+	"# error  don't  do /* x */ that \n\n"
+check "#warning over two lines" '#warning a  \\\n  b /* x\n */ c\n/* y */\n' \
+	'#warning a  \\\n  b /* x\n */ c\n\n'
+check "names in brackets" '#include  <a//b.h>  // x\n# include </*c.h>\n' \
+	'#include <a//b.h>\n# include </*c.h>\n'
 check "#import and #include_next" '#import <a//b.h>\n#include_next <c//d> // x\n' \
 	'#import <a//b.h>\n#include_next <c//d>\n'
 check_kept "__has_include" '#if  __has_include(<a//b.h>) /* x */\n'
@@ -471,14 +497,18 @@ check_kept "opening mark split in #error" '#error /\\\n*\n// */ a\nint  b;\n'
 check_kept "raw string with a split prefix" 's = R\\\n"(  /* x */ " /* y */ )";\n'
 option=-c
 check "columns are preserved" '\tint  a; /* x */ int b;\t// y\n' ' int  a;         int b;\n'
-check "columns after line breaks" '/* a\n  b */ c /* d\n */ e \\\n/**/ f\n' '\n       c\\\n    e\\\n     f\n'
+check "columns after line breaks" '/* a\n  b */ c /* d\n */ e \\\n/**/ f\n' \
+	'\n       c\\\n    e\\\n     f\n'
 check "columns in a directive" ' #  define /* x */ A\t1 /* y */ \n' ' #  define         A 1\n'
 check "columns with CR LF" '/* a\r\n */\tb  c\r\n' '\r\n    b  c\r\n'
 option=-f
-check "fallthrough comments are preserved" 'a; /* Fall-through */ case 1:\n' 'a; /* Fall-through */ case 1:\n'
-check "fallthrough line comments, too" 'a; // fallthru\n/* b */case 1:\n' 'a; // fallthru\n case 1:\n'
+check "fallthrough comments are preserved" 'a; /* Fall-through */ case 1:\n' \
+	'a; /* Fall-through */ case 1:\n'
+check "fallthrough line comments, too" 'a; // fallthru\n/* b */case 1:\n' \
+	'a; // fallthru\n case 1:\n'
 check_kept "a near miss is preserved" 'a; // fallthr\n'
-check "other comments are removed" 'a; /* may fall through */ case 1: /* falling thr */\n' 'a; case 1:\n'
+check "other comments are removed" 'a; /* may fall through */ case 1: /* falling thr */\n' \
+	'a; case 1:\n'
 option=
 ktap_test_result "gcc accepts fallthrough comments" gcc_reads_fallthrough
 ktap_test_result "not a raw string" not_raw

@@ -49,9 +49,11 @@ absent() {
 }
 
 does_not_load() {
-	mkdir -p "$tmp/dlkm/kernel/kernel" && echo rubbish > "$tmp/dlkm/kernel/kernel/kheaders.ko" &&
+	mkdir -p "$tmp/dlkm/kernel/kernel" &&
+		echo rubbish > "$tmp/dlkm/kernel/kernel/kheaders.ko" &&
 		probe 3 KHEADERS_FILE="$tmp/absent" KHEADERS_DIRECTORIES="$tmp/dlkm" &&
-		prints "^module: $tmp/dlkm/kernel/kernel/kheaders.ko" && prints '^module: does not load'
+		prints "^module: $tmp/dlkm/kernel/kernel/kheaders.ko" &&
+		prints '^module: does not load'
 }
 
 usage_error() {

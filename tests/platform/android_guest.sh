@@ -75,7 +75,8 @@ check() {
 # Replace the output after the last heading of the document.
 record() {
 	[ -n "${KHEADERS_RECORD:-}" ] && [ "$KTAP_FAIL" -eq 0 ] || return 0
-	{ sed '/^    == /,$d' "$doc"; sed 's/^./    &/' "$tmp/output.y" "$tmp/output.m"; } > "$tmp/doc" &&
+	{ sed '/^    == /,$d' "$doc"; sed 's/^./    &/' "$tmp/output.y" \
+		"$tmp/output.m"; } > "$tmp/doc" &&
 		cp "$tmp/doc" "$doc"
 }
 
@@ -84,17 +85,20 @@ ktap_print_header
 make_android || ktap_exit_fail_msg "no programs for Android"
 ktap_set_plan 12
 check "=m: the guest runs" guest m "$steps_m"
-check "no module" printed m "a module that is nowhere" 0 3 'file: does not exist' 'module: none in .*'
+check "no module" printed m "a module that is nowhere" 0 3 'file: does not exist' \
+	'module: none in .*'
 check "a module that the shell may not load" printed m "a module that is not loaded" 2000 3 \
 	'module: /system_dlkm/.*/kheaders.ko' 'module: does not load' 'insmod: .*'
 check "a module that root loads" printed m "a module that is not loaded" 0 0 "$there" 'read: xz'
 check "a module that is loaded" printed m "a module that is loaded" 2000 0 "$there" 'read: xz'
-check "a file that only root may read" printed m "a module that is loaded, its file for root alone" \
+check "a file that only root may read" printed m \
+	"a module that is loaded, its file for root alone" \
 	2000 1 'read: refused for user 2000'
 check "=y: the guest runs" guest y "$steps_y"
 check "built in, for the shell" printed y "built in" 2000 0 "$there" 'read: xz'
 check "built in, for root" printed y "built in" 0 0 "$there" 'read: xz'
-check "built in, a file that only root may read" printed y "built in, the file for root alone" 2000 1 \
+check "built in, a file that only root may read" printed y "built in, the file for root alone" \
+	2000 1 \
 	'read: refused for user 2000'
 check "a usage error" printed y "built in, with an argument" 2000 2 'Usage: .*'
 check "the probe leaves no file" nothing_left

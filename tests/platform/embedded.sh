@@ -151,7 +151,8 @@ works_there() {
 	rm -rf "$tmp/share"
 	mkdir -p "$tmp/share" && cp -r "$1" "$tmp/share/target" &&
 		cp -rL "$sysroot/usr/lib/$gnu" "$tmp/share/lib" 2> /dev/null
-	"$top/vm/run" -k "$kernel" -s "$tmp/share" -m 2048 -t 300 "$works" > "$tmp/guest.log" 2>&1 &&
+	"$top/vm/run" -k "$kernel" -s "$tmp/share" -m 2048 -t 300 \
+		"$works" > "$tmp/guest.log" 2>&1 &&
 		show "$tmp/guest.log" && grep -q '/updates/kheaders.ko$' "$tmp/guest.log" &&
 		grep -q '/var/cache/kheaders/.*: matches the archive' "$tmp/guest.log" && return
 	show "$tmp/guest.log"

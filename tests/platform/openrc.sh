@@ -31,7 +31,8 @@ printed() {
 }
 
 installs() {
-	guest -w "$prepare" && printed 'insserv: 0' 'insserv: enable service .*/rc2.d/S[0-9]*kheaders' \
+	guest -w "$prepare" &&
+		printed 'insserv: 0' 'insserv: enable service .*/rc2.d/S[0-9]*kheaders' \
 		'.*service kheaders added to runlevel default.*'
 }
 
@@ -46,7 +47,8 @@ reports_status() {
 }
 
 starts_again() {
-	printed 'stop: 0' 'stopped: the tree stays' 'again: 0' 'again: the tree is there' 'restart: 0'
+	printed 'stop: 0' 'stopped: the tree stays' 'again: 0' 'again: the tree is there' \
+		'restart: 0'
 }
 
 fails() {

@@ -20,7 +20,8 @@ read_commands() {
 
 # What may differ from README: numbers, dates, the directory, and how columns are aligned.
 normalize() {
-	sed -E -e "s,($copy|\\\$PWD|/share)/,,g" -e 's/[0-9]+/0/g' -e 's/[A-Z][a-z]{2} +0 0:0/DATE/' \
+	sed -E -e "s,($copy|\\\$PWD|/share)/,,g" -e 's/[0-9]+/0/g' \
+		-e 's/[A-Z][a-z]{2} +0 0:0/DATE/' \
 		-e 's/[[:blank:]]+/ /g' "$@"
 }
 

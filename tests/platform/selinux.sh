@@ -109,8 +109,9 @@ typed() {
 }
 
 allowed() {
-	is 'allow dumpstate sysfs_kheaders:file { getattr ioctl lock map open read watch watch_reads };
-allow shell sysfs_kheaders:file { getattr ioctl lock map open read watch watch_reads };' rules
+	rights='{ getattr ioctl lock map open read watch watch_reads }'
+	is "allow dumpstate sysfs_kheaders:file $rights;
+allow shell sysfs_kheaders:file $rights;" rules
 }
 
 holds() {
@@ -152,11 +153,13 @@ guest_printed() {
 }
 
 kernel_labels() {
-	in_the_kernel && guest_printed 'label: u:object_r:sysfs_kheaders:s0 /sys/kernel/kheaders.tar.xz'
+	in_the_kernel &&
+		guest_printed 'label: u:object_r:sysfs_kheaders:s0 /sys/kernel/kheaders.tar.xz'
 }
 
 readers_read() {
-	guest_printed 'shell: 0 fd 37 7a 58 5a 00 ' && guest_printed 'dumpstate: 0 fd 37 7a 58 5a 00 '
+	guest_printed 'shell: 0 fd 37 7a 58 5a 00 ' &&
+		guest_printed 'dumpstate: 0 fd 37 7a 58 5a 00 '
 }
 
 apps_do_not() {

@@ -50,8 +50,10 @@ second_boot() {
 
 # The same kernel with one byte of its build-id changed.  It boots uncompressed, by PVH.
 alter_build_id() {
-	mkdir "$tmp/other" && cp -P "$kernel/modules" "$kernel/release" "$kernel/arch" "$tmp/other" &&
-		rm -f "$tmp/other/modules" && ln -s "$(realpath "$kernel/modules")" "$tmp/other/modules" &&
+	mkdir "$tmp/other" &&
+		cp -P "$kernel/modules" "$kernel/release" "$kernel/arch" "$tmp/other" &&
+		rm -f "$tmp/other/modules" &&
+		ln -s "$(realpath "$kernel/modules")" "$tmp/other/modules" &&
 		"$kernel/source/scripts/extract-vmlinux" "$kernel/vmlinuz" > "$tmp/other/vmlinuz" &&
 		python3 - "$tmp/other/vmlinuz" <<- 'END'
 			import struct, sys

@@ -21,7 +21,8 @@ borrow_headers() {
 compiles() {
 	for file in "$top"/userspace/*.c; do
 		quiet "$@" -D_FILE_OFFSET_BITS=64 -std=gnu11 -Wall -Wextra -Wformat=2 -Wshadow \
-			-Wmissing-prototypes -Werror -I"$tmp/include/lzo" -fsyntax-only "$file" || return 1
+			-Wmissing-prototypes -Werror -I"$tmp/include/lzo" -fsyntax-only "$file" ||
+			return 1
 	done
 }
 
@@ -38,7 +39,8 @@ large_files() {
 	echo '#include <sys/types.h>
 _Static_assert(sizeof(off_t) == 8, "off_t");' > "$tmp/large.c"
 	flags=$(make -s -C "$top/userspace" -n BUILDDIR="$tmp/none" "$tmp/none/run.o" |
-		grep -o -e '-D_FILE_OFFSET_BITS=64') && quiet "$1" "$flags" -fsyntax-only "$tmp/large.c"
+		grep -o -e '-D_FILE_OFFSET_BITS=64') &&
+		quiet "$1" "$flags" -fsyntax-only "$tmp/large.c"
 }
 
 # with NAME COMPILER COMMAND...: skip the test if COMPILER is not installed

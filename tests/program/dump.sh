@@ -49,7 +49,8 @@ to_stdout() {
 	"$program" dump "$tmp/image" | cmp -s - "$tmp/a" &&
 		"$program" dump "$tmp/image" -o - | cmp -s - "$tmp/a" &&
 		"$program" dump "$tmp/image" -o /dev/stdout | cmp -s - "$tmp/a" &&
-		"$program" dump "$tmp/image" -o /dev/stdout > "$tmp/out" && cmp "$tmp/out" "$tmp/a" &&
+		"$program" dump "$tmp/image" -o /dev/stdout > "$tmp/out" &&
+		cmp "$tmp/out" "$tmp/a" &&
 		! "$program" dump "$tmp/image" > /dev/full 2> "$tmp/output" &&
 		prints "standard output: No space left on device"
 }

@@ -45,16 +45,21 @@ from_stdin() {
 
 # If the configuration enables BTF for modules, vmlinux is a link to the running kernel's BTF.
 btf_link() {
-	with_config='mkdir -p include/config; echo "CONFIG_DEBUG_INFO_BTF_MODULES=y" > include/config/auto.conf'
+	with_config='mkdir -p include/config
+		echo "CONFIG_DEBUG_INFO_BTF_MODULES=y" > include/config/auto.conf'
 	archive "$tmp/btf" "$running" "$with_config; echo CONFIG_LAST=y >> include/config/auto.conf"
 	machine && offer "$tmp/btf" && run 0 extract &&
-		[ "$(readlink "$cache_tree/vmlinux")" = /sys/kernel/btf/vmlinux ] && run 0 verify || return 1
+		[ "$(readlink "$cache_tree/vmlinux")" = /sys/kernel/btf/vmlinux ] &&
+		run 0 verify || return 1
 	archive "$tmp/btf" "$running" "$with_config; echo own > vmlinux"
-	offer "$tmp/btf" && run 0 extract --force && [ "$(cat "$cache_tree/vmlinux")" = own ] || return 1
+	offer "$tmp/btf" && run 0 extract --force && [ "$(cat "$cache_tree/vmlinux")" = own ] ||
+		return 1
 	for line in 'CONFIG_DEBUG_INFO_BTF_MODULES=n' '# CONFIG_DEBUG_INFO_BTF_MODULES=y' \
 			'CONFIG_DEBUG_INFO_BTF_MODULES=y=y'; do
-		archive "$tmp/btf" "$running" "mkdir include/config; echo '$line' > include/config/auto.conf"
-		offer "$tmp/btf" && run 0 extract --force && [ ! -L "$cache_tree/vmlinux" ] || return 1
+		archive "$tmp/btf" "$running" \
+			"mkdir include/config; echo '$line' > include/config/auto.conf"
+		offer "$tmp/btf" && run 0 extract --force && [ ! -L "$cache_tree/vmlinux" ] ||
+			return 1
 	done
 	archive "$tmp/btf" "$running" 'echo > include/config'
 	offer "$tmp/btf" && run 0 extract --force && [ ! -L "$cache_tree/vmlinux" ]
@@ -62,7 +67,8 @@ btf_link() {
 
 # Members with private modes keep them.
 private_members() {
-	archive "$tmp/private" "$running" 'chmod 600 Makefile; chmod 700 scripts scripts/mod/modpost'
+	archive "$tmp/private" "$running" \
+		'chmod 600 Makefile; chmod 700 scripts scripts/mod/modpost'
 	machine && offer "$tmp/private" && run 0 extract && mode 600 "$cache_tree/Makefile" &&
 		mode 700 "$cache_tree/scripts" && mode 700 "$cache_tree/scripts/mod/modpost" &&
 		mode 755 "$cache_tree/scripts/mod" && run 0 verify
@@ -128,19 +134,22 @@ one_message() {
 without_build_id() {
 	machine && kernel && offer "$tmp/a" && run 0 extract && prints extracted &&
 		run 0 extract && prints_nothing && offer "$tmp/b" && run 0 status &&
-		prints "stale" && run 0 extract && prints extracted && run 0 status && prints current
+		prints "stale" && run 0 extract && prints extracted && run 0 status &&
+		prints current
 }
 
 # Another kernel of the same release.
 replaces_stale() {
 	fresh && kernel b && offer "$tmp/b" && run 0 extract && prints extracted &&
-		[ -e "$cache_tree/b" ] && linked "$cache_tree" && only /var/cache/kheaders "$running"
+		[ -e "$cache_tree/b" ] && linked "$cache_tree" &&
+		only /var/cache/kheaders "$running"
 }
 
 # A tree of this release from a file is not stale, unless the kernel has its own archive.
 from_file() {
 	machine && run 0 extract --link --archive "$tmp/b" && linked "$cache_tree" &&
-		run 3 status && prints "of this release, from a file" && run 3 extract && linked "$cache_tree" &&
+		run 3 status && prints "of this release, from a file" && run 3 extract &&
+		linked "$cache_tree" &&
 		offer "$tmp/b" && run 0 extract && prints_nothing &&
 		offer "$tmp/a" && run 0 extract && prints extracted && [ ! -e "$cache_tree/b" ]
 }
@@ -181,7 +190,8 @@ overlay() {
 	machine && offer "$tmp/a" && run 0 extract || return 1
 	mkdir -p /run/lower /run/upper /run/work
 	mv /var/cache/kheaders /run/lower
-	quiet mount -t overlay -o lowerdir=/run/lower,upperdir=/run/upper,workdir=/run/work,redirect_dir=off \
+	quiet mount -t overlay \
+		-o lowerdir=/run/lower,upperdir=/run/upper,workdir=/run/work,redirect_dir=off \
 		overlay /var/cache || return 1
 	kernel b && offer "$tmp/b" && run 0 extract && prints extracted && [ -e "$cache_tree/b" ] &&
 		only /var/cache/kheaders "$running" && run 0 remove && [ ! -e "$cache_tree" ]
@@ -221,7 +231,8 @@ hints() {
 
 # Built in, but /sys is hidden: report that, without retrying.
 built_in_hidden() {
-	machine && echo kernel/kernel/kheaders/kheaders.ko > "/lib/modules/$running/modules.builtin" &&
+	machine && echo \
+		kernel/kernel/kheaders/kheaders.ko > "/lib/modules/$running/modules.builtin" &&
 		: > "/lib/modules/$running/modules.order" && quiet depmod "$running" &&
 		run 1 extract && prints "is built in; is /sys mounted?"
 }

@@ -63,13 +63,15 @@ keeps_options() {
 # With the example it also copies the archive for containers, and creates the build link.
 tmpfiles() {
 	root=$tmp/root
-	mkdir -p "$root/etc/tmpfiles.d" "$root/usr/lib/tmpfiles.d" "$root/usr/lib/modules/$(uname -r)" \
+	mkdir -p "$root/etc/tmpfiles.d" "$root/usr/lib/tmpfiles.d" \
+		"$root/usr/lib/modules/$(uname -r)" \
 		"$root/sys/kernel" "$root/var/cache"
 	ln -s usr/lib "$root/lib"
 	cp /etc/passwd /etc/group "$root/etc"
 	cp "$top/userspace/systemd/kheaders.tmpfiles" "$root/usr/lib/tmpfiles.d/kheaders.conf"
 	echo "e /var/cache - - - 1s" > "$root/etc/tmpfiles.d/age.conf"
-	quiet systemd-tmpfiles --root="$root" --create && [ -d "$root/var/cache/kheaders" ] || return 1
+	quiet systemd-tmpfiles --root="$root" --create && [ -d "$root/var/cache/kheaders" ] ||
+		return 1
 	put "$root/var/cache/kheaders/R/include/a.h" x
 	put "$root/var/cache/kheaders/R/.config" x
 	put "$root/var/cache/kheaders/.kheaders-staging-1/a.h" x
@@ -86,7 +88,8 @@ tmpfiles() {
 		quiet systemd-tmpfiles --root="$root" --boot --remove --create || return 1
 		[ "$(cat "$root/var/lib/kheaders/kheaders.tar.xz")" = "$content" ] || return 1
 	done
-	[ "$(readlink "$root/usr/lib/modules/$(uname -r)/build")" = "/var/cache/kheaders/$(uname -r)" ]
+	[ "$(readlink "$root/usr/lib/modules/$(uname -r)/build")" = \
+		"/var/cache/kheaders/$(uname -r)" ]
 }
 
 uninstalls() {
@@ -102,7 +105,8 @@ init_script() {
 	echo 'KHEADERS_OPTIONS="--tmpfs --no-link"' > "$tmp/default"
 	printf '#!/bin/sh\necho "$*" > "%s/arguments"\n' "$tmp" > "$tmp/kheaders"
 	chmod +x "$tmp/kheaders"
-	sh "$tmp/init" start && [ "$(cat "$tmp/arguments")" = "extract --quiet --tmpfs --no-link" ] ||
+	sh "$tmp/init" start &&
+		[ "$(cat "$tmp/arguments")" = "extract --quiet --tmpfs --no-link" ] ||
 		return 1
 	for status in 0 1 3; do
 		printf '#!/bin/sh\necho why >&2\nexit %d\n' "$status" > "$tmp/kheaders"

@@ -21,8 +21,10 @@ stale_with_damage() {
 }
 
 stale_on_full_disk() {
-	machine && umount -l /var/cache && mount -t tmpfs -o mode=755,size=64k kheaders-test /var/cache &&
-		offer "$tmp/a" && run 0 extract && kernel b && offer "$tmp/large" && run 1 extract &&
+	machine && umount -l /var/cache &&
+		mount -t tmpfs -o mode=755,size=64k kheaders-test /var/cache &&
+		offer "$tmp/a" && run 0 extract && kernel b && offer "$tmp/large" &&
+		run 1 extract &&
 		linked && only /var/cache/kheaders "$running"
 }
 
@@ -30,7 +32,8 @@ stale_on_full_disk() {
 stale_and_killed() {
 	have_tree && kernel b && offer "$tmp/b" &&
 		! strace -f -o "$tmp/trace" -e trace=renameat2 \
-			-e inject=renameat2:signal=KILL:when=1 "$program" extract > /dev/null 2>&1 &&
+			-e inject=renameat2:signal=KILL:when=1 "$program" \
+			extract > /dev/null 2>&1 &&
 		[ ! -e "$link" ]
 }
 
@@ -79,16 +82,20 @@ linux_headers() {
 		linked "/usr/src/linux-headers-$running" &&
 		dpkg_here -r linux-headers-test && linked || return 1
 	machine && dpkg_here -i "$tmp/headers.deb" && offer "$tmp/a" && run 0 extract &&
-		prints "kept, as it leads to" && linked "/usr/src/linux-headers-$running" && kernel b &&
-		offer "$tmp/b" && run 0 extract && run 0 remove && dpkg_here -V linux-headers-test &&
+		prints "kept, as it leads to" && linked "/usr/src/linux-headers-$running" &&
+		kernel b &&
+		offer "$tmp/b" && run 0 extract && run 0 remove &&
+		dpkg_here -V linux-headers-test &&
 		linked "/usr/src/linux-headers-$running"
 }
 
 # Fedora's kernel has a link to a directory that kernel-devel would create.
 dangling() {
 	machine && offer "$tmp/a" && ln -s "/usr/src/kernels/$running" "$link" &&
-		run 0 extract --quiet && linked "$cache_tree" && prints "led to /usr/src/kernels/$running" &&
-		run 0 extract && prints_nothing && run 0 remove && linked "/usr/src/kernels/$running" &&
+		run 0 extract --quiet && linked "$cache_tree" &&
+		prints "led to /usr/src/kernels/$running" &&
+		run 0 extract && prints_nothing && run 0 remove &&
+		linked "/usr/src/kernels/$running" &&
 		only "/lib/modules/$running" build kernel
 }
 
@@ -104,14 +111,17 @@ devel_installed() {
 useless() {
 	machine && offer "$tmp/a" && mkdir -p "/usr/src/linux-headers-$running/include/uapi" &&
 		ln -s "/usr/src/linux-headers-$running" "$link" && run 0 status &&
-		prints "which cannot build modules" && run 0 extract --quiet && linked "$cache_tree" &&
+		prints "which cannot build modules" && run 0 extract --quiet &&
+		linked "$cache_tree" &&
 		prints "which cannot build modules" && run 0 remove &&
 		linked "/usr/src/linux-headers-$running"
 }
 
 directory() {
-	machine && offer "$tmp/a" && mkdir "$link" && run 0 extract --quiet && prints "not a link" &&
-		[ -d "$link" ] && run 0 status && prints "not a link" && run 0 remove && [ -d "$link" ]
+	machine && offer "$tmp/a" && mkdir "$link" && run 0 extract --quiet &&
+		prints "not a link" &&
+		[ -d "$link" ] && run 0 status && prints "not a link" && run 0 remove &&
+		[ -d "$link" ]
 }
 
 # --quiet does not hide that the link could not be created.
@@ -122,7 +132,8 @@ no_link_possible() {
 
 options() {
 	machine && offer "$tmp/a" && run 0 extract --no-link && linked &&
-		run 0 extract && linked "$cache_tree" && run 0 extract --no-link && linked "$cache_tree" &&
+		run 0 extract && linked "$cache_tree" && run 0 extract --no-link &&
+		linked "$cache_tree" &&
 		run 0 extract --archive "$tmp/a" --dest /run/t && linked "$cache_tree" &&
 		run 0 remove && linked && run 0 extract --archive "$tmp/a" --dest /run/t --link &&
 		linked /run/t

@@ -68,8 +68,8 @@ cut_after() {
 cut_all() {
 	: > "$tmp/found"
 	for i in $(seq "$cuts"); do
-		cut_after "$(awk -v i="$i" -v n="$cuts" -v s="$seconds" 'BEGIN { print s * i / n }')" \
-			"$i" || return 1
+		after=$(echo "$seconds $i $cuts" | awk '{ print $1 * $2 / $3 }')
+		cut_after "$after" "$i" || return 1
 	done
 }
 

@@ -133,7 +133,8 @@ interrupted() {
 		> "$tmp/output" 2>&1 &
 	pid=$!
 	# wait until it has begun to write
-	while kill -0 "$pid" 2> /dev/null && [ -z "$(find "$work/trees" -type f -path '*-staging-*' -print -quit)" ]; do
+	while kill -0 "$pid" 2> /dev/null &&
+		[ -z "$(find "$work/trees" -type f -path '*-staging-*' -print -quit)" ]; do
 		:
 	done
 	kill -TERM "$pid"

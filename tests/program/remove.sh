@@ -70,7 +70,8 @@ mounts() {
 	have_tree && mkdir /var/cache/precious && echo mine > /var/cache/precious/file &&
 		mount --bind /var/cache/precious "$cache_tree/include" || return 1
 	run 1 remove && prints "something is mounted there" && [ -e /var/cache/precious/file ] &&
-		[ ! -e "$cache_tree" ] && linked && umount /var/cache/kheaders/.kheaders-retired-*/include &&
+		[ ! -e "$cache_tree" ] && linked &&
+		umount /var/cache/kheaders/.kheaders-retired-*/include &&
 		run 3 remove && only /var/cache/kheaders || return 1
 	have_tree && mount -t tmpfs kheaders-mine "$cache_tree" && run 1 remove &&
 		grep -q kheaders-mine /proc/mounts && run 1 extract --force &&
@@ -102,7 +103,8 @@ killed() {
 killed_replacing() {
 	for n in 1 3 5 7; do
 		have_tree && strace -f -o "$tmp/trace" -e trace=unlinkat \
-			-e inject=unlinkat:signal=KILL:when="$n" "$program" extract --force > /dev/null 2>&1
+			-e inject=unlinkat:signal=KILL:when="$n" "$program" extract \
+			--force > /dev/null 2>&1
 		run 0 verify && linked "$cache_tree" || return 1
 	done
 	run 0 extract --force && only /var/cache/kheaders "$running"
@@ -118,7 +120,8 @@ interrupted() {
 purged() {
 	have_tree && mkdir /var/cache/kheaders/mine && echo mine > /var/cache/kheaders/mine/file &&
 		quiet sh "$top/debian/kheaders.postrm" remove && linked "$cache_tree" &&
-		quiet sh "$top/debian/kheaders.postrm" purge && linked && only /var/cache/kheaders mine &&
+		quiet sh "$top/debian/kheaders.postrm" purge && linked &&
+		only /var/cache/kheaders mine &&
 		[ -e /var/cache/kheaders/mine/file ] || return 1
 	machine && offer "$tmp/a" && ln -s /usr/src/absent "$link" && run 0 extract --tmpfs &&
 		quiet sh "$top/debian/kheaders.postrm" purge && linked /usr/src/absent &&

@@ -18,10 +18,12 @@ error() {
 }
 
 errors() {
-	error "nonsense: unknown command" nonsense && error "--nonsense: unknown option" --nonsense &&
+	error "nonsense: unknown command" nonsense &&
+		error "--nonsense: unknown option" --nonsense &&
 		error "--nonsense: unknown option" extract --nonsense &&
 		error "--nonsense: unknown option" extract --nonsense=3 &&
-		error "-x: unknown option" extract -x && error "file: unexpected argument" extract file &&
+		error "-x: unknown option" extract -x &&
+		error "file: unexpected argument" extract file &&
 		error "--archive: needs an argument" extract --archive &&
 		error "--force: takes no argument" extract --force=3 &&
 		error "IMAGE: missing" dump && error "b: unexpected argument" dump a b &&
@@ -29,7 +31,8 @@ errors() {
 		error "--image and --tmpfs: cannot be combined" extract --image x --tmpfs &&
 		error "--tmpfs and --dest: cannot be combined" extract --dest x --tmpfs &&
 		error "--old and --all: cannot be combined" remove --old --all &&
-		error "x: unexpected argument" status x && error "x: unexpected argument" remove x &&
+		error "x: unexpected argument" status x &&
+		error "x: unexpected argument" remove x &&
 		run 2 && prints "Usage: "
 }
 
@@ -45,9 +48,11 @@ help() {
 	run 0 --help && prints "Usage: kheaders COMMAND" && run 0 --version &&
 		prints "kheaders $(cat "$top/VERSION")" || return 1
 	for command in $commands; do
-		run 0 "$command" --help && prints "Usage: kheaders $command" && prints "Exit status: " &&
+		run 0 "$command" --help && prints "Usage: kheaders $command" &&
+			prints "Exit status: " &&
 			run 0 --help && prints "  $command" || return 1
-		"$program" "$command" --help | awk 'length > 80 { print "# " $0; bad = 1 } END { exit bad }' ||
+		"$program" "$command" --help |
+			awk 'length > 80 { print "# " $0; bad = 1 } END { exit bad }' ||
 			return 1
 	done
 }
@@ -65,10 +70,12 @@ options() {
 }
 
 completion_names_all() {
-	[ "$("$program" --complete | cut -f 1 | head -n 5 | tr '\n' ' ')" = "$commands " ] || return 1
+	[ "$("$program" --complete | cut -f 1 | head -n 5 | tr '\n' ' ')" = "$commands " ] ||
+		return 1
 	for command in $commands; do
 		options "$command" > "$tmp/options"
-		"$program" --complete "$command" | cut -f 1 | grep . | sort | diff "$tmp/options" - || return 1
+		"$program" --complete "$command" | cut -f 1 | grep . | sort |
+			diff "$tmp/options" - || return 1
 	done
 }
 
@@ -95,7 +102,9 @@ $tmp/archives" ]
 
 in_fish() {
 	PATH=$(dirname "$program"):$PATH fish -N -c "source $top/userspace/completion/kheaders.fish
-		complete -C 'kheaders ex'; complete -C 'kheaders extract --f'; complete -C 'kheaders remove --o'" \
+		complete -C 'kheaders ex'
+		complete -C 'kheaders extract --f'
+		complete -C 'kheaders remove --o'" \
 		> "$tmp/output" 2>&1
 	prints extract && prints --force && prints --old
 }

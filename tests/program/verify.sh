@@ -7,7 +7,8 @@
 . "$(dirname "$0")/../lib/program.sh"
 
 matches() {
-	machine && offer "$tmp/a" && run 0 extract && run 0 verify && prints "$cache_tree: matches" &&
+	machine && offer "$tmp/a" && run 0 extract && run 0 verify &&
+		prints "$cache_tree: matches" &&
 		run 0 verify --quiet && prints_nothing && run 0 verify --archive "$tmp/a" &&
 		run 0 verify --archive "$tmp/a" --dest "$cache_tree" &&
 		run 1 verify --archive "$tmp/b" && prints "no tree was made from it" &&
@@ -25,18 +26,23 @@ finds() {
 contents() {
 	finds "include/linux/types.h: longer than" 'echo x >> include/linux/types.h' &&
 		finds "include/linux/types.h: shorter than" ': > include/linux/types.h' &&
-		finds "include/linux/types.h: differs" 'echo "int typos;" > include/linux/types.h' &&
+		finds "include/linux/types.h: differs" \
+		'echo "int typos;" > include/linux/types.h' &&
 		finds "include/linux/types.h: is missing" 'rm include/linux/types.h' &&
 		finds "include/linux/evil.h: not in the archive" 'echo > include/linux/evil.h' &&
 		finds "evil: not in the archive" 'mkdir evil' &&
-		finds "include/linux/types.h: Too many levels" 'ln -sf kconfig.h include/linux/types.h' &&
-		finds "include/linux/types.h: Not a directory" 'mv include/linux include/x; ln -s x include/linux' &&
-		finds "include/linux/types.h: type differs" 'rm include/linux/types.h; mkdir include/linux/types.h'
+		finds "include/linux/types.h: Too many levels" \
+		'ln -sf kconfig.h include/linux/types.h' &&
+		finds "include/linux/types.h: Not a directory" \
+		'mv include/linux include/x; ln -s x include/linux' &&
+		finds "include/linux/types.h: type differs" \
+		'rm include/linux/types.h; mkdir include/linux/types.h'
 }
 
 modes() {
 	for change in 'chmod o+w' 'chmod u+s' 'chmod g+s' 'chmod 600' 'chmod +x'; do
-		finds "include/linux/types.h: mode differs" "$change include/linux/types.h" || return 1
+		finds "include/linux/types.h: mode differs" "$change include/linux/types.h" ||
+			return 1
 	done
 	finds "scripts/mod/modpost: mode differs" 'chmod -x scripts/mod/modpost' &&
 		finds "include: mode differs" 'chmod 1777 include' &&
@@ -50,10 +56,14 @@ owners() {
 }
 
 marker() {
-	finds "has no marker" 'rm .kheaders' && finds ".kheaders: mode differs" 'chmod 666 .kheaders' &&
-		finds ".kheaders: names another release" 'sed -i s/^release:.*/release:\ 1.2.3/ .kheaders' &&
-		finds ".kheaders: names another kernel" 'sed -i s/^build-id:.*/build-id:\ 0123/ .kheaders' &&
-		finds ".kheaders: names another archive" 'sed -i s/^sha256:.*/sha256:\ 0123/ .kheaders' &&
+	finds "has no marker" 'rm .kheaders' &&
+		finds ".kheaders: mode differs" 'chmod 666 .kheaders' &&
+		finds ".kheaders: names another release" \
+		'sed -i s/^release:.*/release:\ 1.2.3/ .kheaders' &&
+		finds ".kheaders: names another kernel" \
+		'sed -i s/^build-id:.*/build-id:\ 0123/ .kheaders' &&
+		finds ".kheaders: names another archive" \
+		'sed -i s/^sha256:.*/sha256:\ 0123/ .kheaders' &&
 		finds ".kheaders: belongs to another user" 'chown 1234 .kheaders'
 }
 
@@ -63,7 +73,8 @@ precompiled() {
 		finds "bpf/evil: not in the archive" 'mkdir bpf; echo > bpf/evil' &&
 		finds "bpf/flags: not in the archive" 'mkdir -p bpf/flags' &&
 		finds "bpf: others can change it" 'mkdir bpf; chmod 777 bpf' &&
-		finds "bpf/flags: others can change it" 'mkdir bpf; echo > bpf/flags; chmod 666 bpf/flags'
+		finds "bpf/flags: others can change it" \
+		'mkdir bpf; echo > bpf/flags; chmod 666 bpf/flags'
 }
 
 # accepts COMMAND: verify accepts the files that COMMAND adds to the tree
@@ -81,7 +92,8 @@ btf_link() {
 		finds "vmlinux: not in the archive" 'ln -s /sys/kernel/btf vmlinux' &&
 		finds "vmlinux: not in the archive" 'echo > vmlinux' &&
 		finds "vmlinux: not in the archive" 'mkdir vmlinux' &&
-		finds "scripts/vmlinux: not in the archive" 'ln -s /sys/kernel/btf/vmlinux scripts/vmlinux' &&
+		finds "scripts/vmlinux: not in the archive" \
+		'ln -s /sys/kernel/btf/vmlinux scripts/vmlinux' &&
 		finds "vmlinux: belongs to another user" \
 			'ln -s /sys/kernel/btf/vmlinux vmlinux; chown -h 1234 vmlinux'
 }
@@ -93,24 +105,30 @@ rust='mkdir -p rust/kernel; echo > rust/kernel/lib.rs; echo > rust/libmacros.so
 
 # finds_rust TEXT COMMAND: after make rust and COMMAND, verify fails and prints TEXT
 finds_rust() {
-	accepts "$rust" && ( cd "$cache_tree" && eval "$2" ) && run 1 verify && prints "$1" && return
+	accepts "$rust" && ( cd "$cache_tree" && eval "$2" ) && run 1 verify && prints "$1" &&
+		return
 	ktap_print_msg "after make rust, and: $2"
 	return 1
 }
 
 rust_files() {
-	accepts "$rust" && finds_rust "lib.rs: others can change it" 'chmod 664 rust/kernel/lib.rs' &&
+	accepts "$rust" &&
+		finds_rust "lib.rs: others can change it" 'chmod 664 rust/kernel/lib.rs' &&
 		finds_rust "kernel: others can change it" 'chmod 757 rust/kernel' &&
 		finds_rust "libmacros.so: others can change it" 'chmod 4755 rust/libmacros.so' &&
 		finds_rust "lib.rs: belongs to another user" 'chown 1234 rust/kernel/lib.rs' &&
 		finds_rust "rust: belongs to another user" 'chown 1234 rust' &&
 		finds_rust "rust: others can change it" 'chmod 777 rust' &&
-		finds_rust "rust/kernel/lib.rs: not in the archive" 'ln -sf /etc/passwd rust/kernel/lib.rs' &&
+		finds_rust "rust/kernel/lib.rs: not in the archive" \
+		'ln -sf /etc/passwd rust/kernel/lib.rs' &&
 		finds_rust "rust: not in the archive" 'mv rust ../rust; ln -s ../rust rust' &&
-		finds_rust "scripts/target.json: others can change it" 'chmod 666 scripts/target.json' &&
-		finds_rust "scripts/target.json: not in the archive" 'ln -sf /etc/passwd scripts/target.json' &&
+		finds_rust "scripts/target.json: others can change it" \
+		'chmod 666 scripts/target.json' &&
+		finds_rust "scripts/target.json: not in the archive" \
+		'ln -sf /etc/passwd scripts/target.json' &&
 		finds_rust "rustc_cfg: mode differs" 'chmod 666 include/generated/rustc_cfg' &&
-		finds "include/generated/rustc_cfg: not in the archive" 'mkdir include/generated/rustc_cfg' &&
+		finds "include/generated/rustc_cfg: not in the archive" \
+		'mkdir include/generated/rustc_cfg' &&
 		finds "rustc_cfg.new: not in the archive" ': > include/generated/rustc_cfg.new' &&
 		finds ".rust: not in the archive" 'mkdir .rust'
 }
@@ -119,7 +137,8 @@ rust_files() {
 unlisted() {
 	machine && offer "$tmp/a" && run 0 extract || return 1
 	for n in 1 2 3 4 5 6 7 8 9 10 11 12; do
-		strace -o "$tmp/trace" -e trace=getdents64 -e "inject=getdents64:error=EIO:when=$n" \
+		strace -o "$tmp/trace" -e trace=getdents64 \
+			-e "inject=getdents64:error=EIO:when=$n" \
 			"$program" verify > "$tmp/output" 2>&1 && return 1
 		prints "Input/output error" || return 1
 	done
@@ -132,7 +151,8 @@ absent() {
 }
 
 in_memory() {
-	machine && offer "$tmp/a" && run 0 extract --tmpfs && run 0 verify && prints "$run_tree: matches"
+	machine && offer "$tmp/a" && run 0 extract --tmpfs && run 0 verify &&
+		prints "$run_tree: matches"
 }
 
 ktap_print_header

@@ -34,7 +34,8 @@ header_repacks() {
 	echo "#define KHEADERS_PROBE 1" > "$probe"
 	again && [ "$before" != "$(contents)" ] && in_image &&
 		tar -xOf "$archive" ./include/uapi/linux/kheaders_probe.h | grep -q PROBE &&
-		! grep -E '^  (CC|AS|HOSTCC)  ' "$tmp/output" | grep -v -e init/version -e '\.tmp_vmlinux' \
+		! grep -E '^  (CC|AS|HOSTCC)  ' "$tmp/output" |
+		grep -v -e init/version -e '\.tmp_vmlinux' \
 			-e 'kheaders/kheaders_data.o' -e 'vmlinux\.export' -e ' arch/[^/]*/boot/'
 	rc=$?
 	rm "$probe"
@@ -152,13 +153,17 @@ ktap_print_header
 probe=$cache/$series.patched/include/uapi/linux/kheaders_probe.h
 rm -f "$probe"
 trap 'rm -rf "$tmp" "$probe"' EXIT
-modes=y
-[ -z "${KHEADERS_WHOLE:-}${KHEADERS_RECORD:-}" ] || modes="m y"
+modes="m y"
+[ -n "${KHEADERS_WHOLE:-}${KHEADERS_RECORD:-}" ] || {
+	modes=y
+	pack_quickly
+}
 # shellcheck disable=SC2086	# words
 set -- $modes
 ktap_set_plan $(($# * 8))
 mode=n
-[ -z "${KHEADERS_RECORD:-}" ] || measure_without || ktap_exit_fail_msg "the kernel does not build without kheaders"
+[ -z "${KHEADERS_RECORD:-}" ] || measure_without ||
+	ktap_exit_fail_msg "the kernel does not build without kheaders"
 for mode; do
 	check_mode
 done

@@ -253,7 +253,8 @@ judge_is_awake() {
 		caught=
 		for config in n m y; do
 			cat "$tmp/added" "$released" > "$tmp/changed"
-			difference "$file" "$config" "$released" "$tmp/changed" > "$tmp/difference" &&
+			difference "$file" "$config" "$released" \
+				"$tmp/changed" > "$tmp/difference" &&
 				cmp -s "$tmp/difference" "$tmp/$name.$config" || caught=y
 		done
 		cp "$released" "$file"

@@ -124,7 +124,8 @@ interrupted() {
 	for i in $(seq "$interrupts"); do
 		interrupt "$i" || return 1
 	done
-	ktap_print_msg "$interrupts times: $old times the previous archive, $new times the new one, $images_gone times no image"
+	ktap_print_msg \
+		"$interrupts times: $old times the previous archive, $new times the new one, $images_gone times no image"
 	again && up_to_date && [ "$(others "$archive")" = "$want" ]
 }
 

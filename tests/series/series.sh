@@ -83,7 +83,7 @@ fits_the_tree() {
 	[ "$(grep -c KBUILD_EXTMOD "$files/Kbuild")" -eq 1 ] &&
 		! grep -r -n -e '^#ifn\{0,1\}def K' -e KHEADERS_OUT_OF_TREE "$files" \
 			"$tmp/tree/scripts/pack_headers.sh" &&
-		! awk 'length > 100 { print FILENAME ":" FNR ": " $0; long = 1 } END { exit !long }' \
+		! awk 'length > 100 { print FILENAME ":" FNR; long = 1 } END { exit !long }' \
 			"$files"/* "$tmp/tree/scripts"/*kheaders*
 }
 
@@ -166,7 +166,8 @@ dirty() {
 no_place() {
 	change init/Kconfig 's/^config IKHEADERS/config IKHEADERZ/' &&
 		refused 'init/Kconfig: hook "options" has no place where all of this is true:' &&
-		grep -q 'entry ^config IKHEADERS' "$tmp/output" && grep -q 'patches/hooks' "$tmp/output"
+		grep -q 'entry ^config IKHEADERS' "$tmp/output" &&
+		grep -q 'patches/hooks' "$tmp/output"
 }
 
 two_places() {

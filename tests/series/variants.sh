@@ -34,8 +34,10 @@ no_seed() {
 		rm "$tmp/conf/include/config/auto.conf" &&
 		grep -v KHEADERS_RANDSTRUCT "$obj/include/config/auto.conf" \
 			> "$tmp/conf/include/config/auto.conf" &&
-		"$top/scripts/pack_headers.sh" -s "$kernel/source" -b "$tmp/conf" -l > "$tmp/list" &&
-		grep -q autoconf.h "$tmp/list" && ! grep -e 'randstruct\.seed' -e randomize_layout_ "$tmp/list"
+		"$top/scripts/pack_headers.sh" -s "$kernel/source" -b "$tmp/conf" \
+		-l > "$tmp/list" &&
+		grep -q autoconf.h "$tmp/list" &&
+		! grep -e 'randstruct\.seed' -e randomize_layout_ "$tmp/list"
 }
 
 no_key() {
@@ -51,7 +53,8 @@ sig_enforced() {
 		echo "kheaders: loaded"
 		insmod /share/test_modules/kheaders_test.ko 2>&1' > "$tmp/guest.log" 2>&1
 	grep -q '^kheaders: loaded' "$tmp/guest.log" &&
-		grep -q -e 'Key was rejected' -e 'Required key not available' "$tmp/guest.log" && return
+		grep -q -e 'Key was rejected' -e 'Required key not available' "$tmp/guest.log" &&
+		return
 	show "$tmp/guest.log"
 	return 1
 }
