@@ -12,8 +12,8 @@
  * the comment are preserved.  If the logical line continues after the comment, they are
  * escaped with backslashes, since a comment joins the lines it spans.  Runs of blanks
  * become one blank (with -c, as many as there were bytes); trailing blanks are removed.
- * Copied unchanged: comments that contain "SPDX" (with -f, also those that tell gcc that a
- * case falls through), literals, #error and #warning lines, and the rest of a line from an
+ * Copied unchanged: comments that contain "SPDX" (with -f, also those that gcc accepts in
+ * place of a break), literals, #error and #warning lines, and the rest of a line from an
  * unmatched quote on, which gcc and clang read the same way (assembly has such quotes).
  *
  * A file is copied whole if stripping it is not safe: if it ends in a checksum of itself
@@ -41,7 +41,7 @@ static const char usage_text[] =
 	"Usage: strip_comments [-c | -k] [-f] < HEADER > STRIPPED\n"
 	"       strip_comments [-c | -k] [-f] -d DIR < LIST\n"
 	"\n"
-	"Remove comments from C headers and makefiles; tokens and line numbers stay.\n"
+	"Remove comments from C headers and makefiles, and preserve tokens and line numbers.\n"
 	"\n"
 	"  -c          preserve columns: pad with blanks instead of comments\n"
 	"  -d DIR      read lines 'FILE<tab>NAME' and write each FILE to DIR/NAME,\n"
@@ -306,8 +306,8 @@ static const char *comment_end(const struct strip *s, const char *p)
 }
 
 /*
- * Does gcc take the comment from @p to @end as a fallthrough marker?  This accepts some
- * comments that gcc does not.
+ * Does gcc accept the comment from @p to @end in place of a break before the next case?
+ * This returns true for some comments that gcc does not accept.
  */
 static bool is_fallthrough(const char *p, const char *end)
 {
