@@ -106,6 +106,7 @@ static int add_tree(int dir, const char *name, void *arg)
 	t = calloc(1, sizeof(*t));
 	if (!t)
 		return fail(name, "out of memory");
+	snprintf(l.path, sizeof(l.path), "%s", s->directory);
 	snprintf(l.name, sizeof(l.name), "%s", name);
 	snprintf(t->path, sizeof(t->path), "%s/%s", s->directory, name);
 	t->state = location_look(&l, &s->kernel, &t->marker);

@@ -157,7 +157,7 @@ def mutants_of(path, text):
             continue
         if word in ("if", "while") and after == "(":
             end = matching(text, tokens, i + 1)
-            if end:
+            if end and words[end + 1] not in RELEASES:
                 inner = text[tokens[i + 1].start():tokens[end].end()]
                 add(i + 1, end, f"(!{inner})")
         if word == "return" and after not in (";", "0", "1", "true", "false") and \

@@ -66,14 +66,117 @@ odd_link() {
 		field 's["build_link_state"]' useless
 }
 
+# Notes of every size among which the build-id stands, or does not: files named by a number
+# and what status reports.
+write_notes() {
+	mkdir "$tmp/notes" && python3 - "$tmp/notes" <<- 'END'
+	import itertools, struct, sys
+	def note(kind, name, size):
+	    pad = lambda b: b + bytes(-len(b) % 4)
+	    return struct.pack("=III", len(name) + 1, size, kind) + pad(name + b"\0") + \
+	        pad(bytes(range(1, size + 1)))
+	number = itertools.count()
+	def write(data, want):
+	    with open(f"{sys.argv[1]}/{next(number)}-{want}", "wb") as out:
+	        out.write(data)
+	other = note(3, b"Linux", 20) + note(3, b"GN", 20) + note(3, b"GNX", 20)
+	for name, size in (b"GNU", 0), (b"GNU", 1), (b"Xen", 2), (b"x", 3), (b"Linux", 5), (b"ab", 8):
+	    write(note(1, name, size) + other + note(3, b"GNU", 4) + note(3, b"GNU", 8), "01020304")
+	for size in 1, 20, 64:
+	    write(note(3, b"GNU", size), bytes(range(1, size + 1)).hex())
+	unknown = [b"", note(3, b"GNU", 65), note(4, b"GNU", 20)]
+	unknown += [note(3, b"GNU", 20)[:n] for n in (4, 11, 12, 15, 16, 35)]
+	# sizes that lead out of it
+	for size in 0xffffffff, 0xfffffffd, 0x80000000, 100:
+	    unknown += [struct.pack("=III4s", 4, size, 3, b"GNU") + note(3, b"GNU", 4),
+	                struct.pack("=III4s", size, 4, 3, b"GNU") + note(3, b"GNU", 4)]
+	for data in unknown:
+	    write(data, "unknown")
+	END
+}
+
+build_id() {
+	machine && write_notes || return 1
+	for file in "$tmp"/notes/*; do
+		cp "$file" /sys/kernel/notes && run 3 status &&
+			grep -q "build-id ${file##*-}\$" "$tmp/output" && continue
+		ktap_print_msg "$file"
+		show "$tmp/output"
+		return 1
+	done
+}
+
+unreadable_notes() {
+	machine && rm /sys/kernel/notes && mkdir /sys/kernel/notes && run 1 status &&
+		prints "/sys/kernel/notes: Is a directory"
+}
+
+# marked STATE TEXT: a tree with that marker
+marked() {
+	printf '%b' "$2" > "$cache_tree/.kheaders" && run 3 status && prints "$cache_tree, $1" && return
+	ktap_print_msg "marker: $2"
+	return 1
+}
+
+markers() {
+	id=$(printf "%020d" 0 | sed 's/./61/g')
+	machine && mkdir -p "$cache_tree" || return 1
+	own="release: $running\nbuild-id: $id\nsha256: 01\n"
+	printf '%b' "$own" > "$cache_tree/.kheaders" && run 0 status && prints "$cache_tree, current" &&
+		marked "of another release" "release: 1.2.3\nbuild-id: $id\nsha256: 01\n" &&
+		marked "stale: another" "release: $running\nbuild-id: 62\nsha256: 01\n" &&
+		marked "of this release; no build-id" "release: $running\nbuild-id: \nsha256: 01\n" &&
+		marked "of this release; no build-id" "release: $running\nsha256: 01\nsource: kernel\n" &&
+		marked "of this release, from a file" "release: $running\nsha256: 01\nsource: file\n" &&
+		marked "not made by kheaders" "" && marked "not made by kheaders" "release: $running\n" &&
+		marked "not made by kheaders" "sha256: 01\n" &&
+		marked "not made by kheaders" "xrelease: $running\nsha256: 01\n" &&
+		marked "not made by kheaders" "release: .$running\nsha256: 01\n" &&
+		marked "not made by kheaders" "release: $running\nxsha256: 01\n" &&
+		marked "not made by kheaders" "release: $running\nsha256: $(printf %065d 0)\n" || return 1
+	for command in "ln -s $tmp/marker" mkfifo mkdir; do
+		printf '%b' "$own" > "$tmp/marker" && rm -rf "$cache_tree/.kheaders" &&
+			$command "$cache_tree/.kheaders" || return 1
+		timeout 5 "$program" status > "$tmp/output" 2>&1
+		[ $? -eq 3 ] && prints "$cache_tree, not made by kheaders" || return 1
+	done
+	rmdir "$cache_tree/.kheaders" && printf '%b' "$own" > "$cache_tree/.kheaders" || return 1
+	for call in openat read fstat newfstatat; do
+		strace -qq -o "$tmp/trace" -P "$cache_tree/.kheaders" -e "inject=?$call:error=EIO" \
+			"$program" status > "$tmp/output" 2>&1
+		! grep -q INJECTED "$tmp/trace" || prints "$cache_tree: cannot be read: Input/output error" ||
+			return 1
+	done
+}
+
+# The longest release that there can be, and which letters it may have.
+releases() {
+	machine
+	for release in "$(printf %0127d 1)" 1+a~b_c-d,e:f=g@h a '!'; do
+		archive "$tmp/x" "$release" && run 0 extract --archive "$tmp/x" &&
+			prints "/var/cache/kheaders/$release: extracted" && run 3 status &&
+			prints "/var/cache/kheaders/$release, of another release" && run 0 remove --all || return 1
+	done
+	# shellcheck disable=SC2016	# nothing may expand it
+	for release in "$(printf %0128d 1)" "1 2" "$(printf '1\1772')" "$(printf '1\0042')" '1\2' "1'2" \
+			'1`2' '1*2' '1?2' '1$2' . .a ../a; do
+		archive "$tmp/x" "$release" && run 1 extract --archive "$tmp/x" &&
+			prints "names no valid release" || return 1
+	done
+}
+
 ktap_print_header
 need_program
 chmod 755 "$tmp"
 archive "$tmp/a" "$running"
 archive "$tmp/other" 1.2.3
-ktap_set_plan 4
+ktap_set_plan 8
 ktap_test_result "a kernel without an archive or a tree" nothing
 ktap_test_result "all trees" all_trees
 ktap_test_result "as JSON, every field documented" json
 ktap_test_result "a link with an odd target, as JSON" odd_link
+ktap_test_result "the build-id among notes of every size" build_id
+ktap_test_result "notes that cannot be read" unreadable_notes
+ktap_test_result "markers of every form" markers
+ktap_test_result "releases of every form" releases
 ktap_finished

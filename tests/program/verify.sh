@@ -144,6 +144,72 @@ unlisted() {
 	done
 }
 
+# Mainline's archives have links, of which the tree has copies.
+links() {
+	cp "$tmp/a" "$tmp/saved" &&
+		archive "$tmp/a" "$running" 'ln -s ../linux/types.h include/generated/copy.h'
+	accepts_links && rc=0 || rc=1
+	mv "$tmp/saved" "$tmp/a"
+	return "$rc"
+}
+
+accepts_links() {
+	machine && offer "$tmp/a" && run 0 extract && run 0 verify &&
+		finds "generated/copy.h: longer than" 'echo >> include/generated/copy.h' &&
+		finds "generated/copy.h: shorter than" ': > include/generated/copy.h' &&
+		finds "generated/copy.h: differs" 'echo "int typos;" > include/generated/copy.h' &&
+		finds "generated/copy.h: has another mode" 'chmod 755 include/generated/copy.h' &&
+		finds "generated/copy.h: is missing" 'rm include/generated/copy.h' &&
+		finds "generated/copy.h: leads to what is not a file" \
+			'rm include/linux/types.h; mkdir include/linux/types.h' &&
+		finds "generated/copy.h: No such file" 'rm include/linux/types.h' &&
+		finds "generated/copy.h: longer than" 'head -c 2 include/generated/copy.h > include/linux/types.h'
+}
+
+# An archive that cannot be read to its end, and a signal.
+half() {
+	machine && archive "$tmp/long" 1.2.3 'head -c 700000 /dev/urandom > scripts/random' &&
+		run 0 extract --archive "$tmp/long" && cp "$tmp/long" "$tmp/bad" &&
+		printf '\1\2\3\4' | dd of="$tmp/bad" bs=1 seek=600000 conv=notrunc status=none &&
+		run 1 verify --archive "$tmp/bad" --dest /var/cache/kheaders/1.2.3 &&
+		prints "bad: damaged" || return 1
+	for signal in TERM INT HUP; do
+		strace -qq -o "$tmp/trace" -e trace=read -P /var/cache/kheaders/1.2.3/scripts/random \
+			-e "inject=read:signal=$signal:when=1" "$program" verify --archive "$tmp/long" \
+			> "$tmp/output" 2>&1
+		[ $? -eq 1 ] && prints "verify: interrupted" || return 1
+	done
+	for call in read fstat; do
+		strace -qq -o "$tmp/trace" -P /var/cache/kheaders/1.2.3/scripts/random \
+			-e "inject=?$call,?newfstatat:error=EIO" "$program" verify --archive "$tmp/long" \
+			> "$tmp/output" 2>&1
+		[ $? -eq 1 ] && prints "scripts/random: Input/output error" || return 1
+	done
+}
+
+# The tree of an archive is known by its marker, wherever it is; what is private is not one.
+found() {
+	machine && run 0 extract --archive "$tmp/a" --tmpfs && run 0 verify --archive "$tmp/a" &&
+		prints "$run_tree: matches" && mv "$run_tree" /run/kheaders/.kheaders-staging-1 &&
+		run 1 verify --archive "$tmp/a" && prints "no tree was made from it" &&
+		mkdir -p /var/cache/kheaders/x && mv /run/kheaders/.kheaders-staging-1 /run/kheaders/y &&
+		run 0 verify --archive "$tmp/a" && prints "/run/kheaders/y: matches" &&
+		cp -a /run/kheaders/y /var/cache/kheaders/y && echo >> /run/kheaders/y/Makefile &&
+		run 0 verify --archive "$tmp/a" && prints "/var/cache/kheaders/y: matches" &&
+		offer "$tmp/a" && run 1 verify && prints "no tree of Linux $running"
+}
+
+# In a user namespace the host's root may be nobody; on the host, nobody is a user.
+nobody() {
+	machine && run 0 extract --archive "$tmp/a" --dest /run/t && chown -R 65534 /run/t &&
+		run 1 verify --archive "$tmp/a" --dest /run/t && prints "/run/t: belongs to another user" &&
+		chown -R 4321 /run/t && run 1 verify --archive "$tmp/a" --dest /run/t || return 1
+	unshare -U --map-root-user "$program" verify --archive "$tmp/a" --dest /run/t > "$tmp/output" 2>&1 &&
+		prints "/run/t: matches" && chown 0 /run/t/Makefile || return 1
+	! unshare -U --map-root-user "$program" verify --archive "$tmp/a" --dest /run/t > "$tmp/output" 2>&1 &&
+		prints "Makefile: belongs to another user"
+}
+
 absent() {
 	machine && run 3 verify && prints "not found, and no module" && offer "$tmp/a" &&
 		run 1 verify && prints "no tree of Linux $running; run \"kheaders extract\"" &&
@@ -161,7 +227,7 @@ chmod 755 "$tmp"
 archive "$tmp/a" "$running"
 archive "$tmp/b" "$running" "echo > b"
 archive "$tmp/rust" "$running" ": > include/generated/rustc_cfg"
-ktap_set_plan 11
+ktap_set_plan 15
 ktap_test_result "an unchanged tree" matches
 ktap_test_result "changed contents" contents
 ktap_test_result "changed modes" modes
@@ -171,6 +237,10 @@ ktap_test_result "foreign files in bpf" precompiled
 ktap_test_result "the link for module BTF" btf_link
 ktap_test_result "files added by make rust" rust_files
 ktap_test_result "a directory that cannot be listed" unlisted
+ktap_test_result "copies of an archive's links" links
+ktap_test_result "an archive that is damaged, and a signal" half
+ktap_test_result "the tree that was made from an archive" found
+ktap_test_result "a tree of nobody" nobody
 ktap_test_result "nothing to compare" absent
 ktap_test_result "a tree in memory" in_memory
 ktap_finished
