@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* kheaders dump: extract the archive from a kernel image, without booting it. */
-#define _GNU_SOURCE	/* mkostemp(), SEEK_DATA */
+#define _GNU_SOURCE	/* O_TMPFILE, mkostemp(), SEEK_DATA */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -11,6 +11,8 @@
 #include <unistd.h>
 
 #include "kheaders.h"
+
+#define FRESH ".kheaders-new"	/* behind a file's name */
 
 /*
  * @mapped: @data is a mapping, not a buffer
@@ -153,46 +155,102 @@ static int write_through(const char *path, const unsigned char *p, size_t len, m
 	return ret;
 }
 
-/* Sync the directory of @path, which makes a rename in it durable. */
-static int sync_parent(const char *path)
+/* Open the parent directory of @path; *@name is the last part. */
+static int open_parent(const char *path, const char **name)
 {
-	char *parent = strdup(path), *slash;
-	int dir = -1, ret = -1;
+	const char *slash = strrchr(path, '/');
+	char *parent = strndup(path, slash && slash != path ? slash - path : 1);
+	int dir = -1, error;
 
-	if (parent) {
-		slash = strrchr(parent, '/');
-		if (slash)
-			slash[slash == parent] = '\0';
+	*name = slash ? slash + 1 : path;
+	if (parent)
 		dir = open(slash ? parent : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	}
-	if (dir >= 0) {
-		ret = sync_directory(dir);
-		close(dir);
-	}
+	error = errno;
 	free(parent);
-	return ret;
+	errno = error;
+	return dir;
+}
+
+/* Linking a file without a name requires a capability, or else /proc. */
+static int link_file(int fd, int dir, const char *name)
+{
+	char self[32];
+
+	if (!linkat(fd, "", dir, name, AT_EMPTY_PATH))
+		return 0;
+	if (errno != ENOENT)
+		return -1;
+	snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
+	return linkat(AT_FDCWD, self, dir, name, AT_SYMLINK_FOLLOW);
+}
+
+/*
+ * Name the unnamed file @fd.  linkat() replaces nothing: if @name exists, link the file
+ * under a second, fixed name first, which the next dump to @name removes.
+ */
+static int name_file(int fd, int dir, const char *name)
+{
+	char fresh[NAME_MAX + 1];
+	int len = snprintf(fresh, sizeof(fresh), ".%s" FRESH, name);
+
+	unlinkat(dir, fresh, 0);
+	if (!link_file(fd, dir, name))
+		return 0;
+	if (errno != EEXIST)
+		return -1;
+	if (len >= (int)sizeof(fresh)) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	return link_file(fd, dir, fresh) || renameat(dir, fresh, dir, name) ? -1 : 0;
+}
+
+/*
+ * Until it is complete the file has no name, so a killed dump leaves nothing behind.  On
+ * file systems without O_TMPFILE it has the random name *@fresh.
+ */
+static int open_fresh(const char *path, int dir, char **fresh)
+{
+	int fd = openat(dir, ".", O_WRONLY | O_TMPFILE | O_CLOEXEC, 0600);
+
+	*fresh = NULL;
+	if (fd >= 0 || (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL))
+		return fd;
+	if (asprintf(fresh, "%s.XXXXXX", path) < 0) {
+		*fresh = NULL;
+		return -1;
+	}
+	return mkostemp(*fresh, O_CLOEXEC);
+}
+
+static int put_in_place(int fd, int dir, const char *name, const char *fresh)
+{
+	if (fresh ? renameat(AT_FDCWD, fresh, dir, name) : name_file(fd, dir, name))
+		return -1;
+	return sync_directory(dir);
 }
 
 /* Replace a regular file atomically. */
 static int write_file(const char *path, const unsigned char *p, size_t len, mode_t mode)
 {
-	char *fresh;
-	int fd, ret = -1;
+	const char *name;
+	char *fresh = NULL;
+	int dir = open_parent(path, &name), ret = -1;
+	int fd = dir < 0 ? -1 : open_fresh(path, dir, &fresh);
 
-	if (asprintf(&fresh, "%s.XXXXXX", path) < 0)
-		return fail(path, "out of memory");
-	fd = mkostemp(fresh, O_CLOEXEC);
 	if (fd < 0) {
 		fail_errno(path, NULL);
 	} else if (!write_all(fd, path, p, len)) {
-		if (fchmod(fd, mode) || fsync(fd) || rename(fresh, path) || sync_parent(path))
+		if (fchmod(fd, mode) || fsync(fd) || put_in_place(fd, dir, name, fresh))
 			fail_errno(path, NULL);
 		else
 			ret = 0;
 	}
 	if (fd >= 0)
 		close(fd);
-	if (fd >= 0 && ret)
+	if (dir >= 0)
+		close(dir);
+	if (fd >= 0 && ret && fresh)
 		unlink(fresh);
 	free(fresh);
 	return ret;

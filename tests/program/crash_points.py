@@ -302,11 +302,14 @@ class Variant:
         wrong = []
         changes = [(call, path) for _, kind, call, path in self.calls if kind == "change"]
         for i, (call, path) in enumerate(changes):
+            if call.startswith("link") and not any(c in SYNCS for c, _ in changes[:i]):
+                wrong.append(f"{path}: linked, not synced")
             if not call.startswith("rename") or not path.startswith((PLACE, "/srv")):
                 continue
             if changes[i + 1:i + 2] == [(call, path)]:
                 continue	# failed, and retried in another way
-            inside = [c for c, p in changes[:i] if not c.startswith("rename") and
+            inside = [c for c, p in changes[:i] if not c.startswith(("rename", "link")) and
+                      (c, p) != ("unlinkat", path) and
                       (p.startswith(path) or c == "syncfs")]
             if leftover(path) and inside and inside[-1] not in SYNCS:
                 wrong.append(f"{path}: renamed after {inside[-1]}, not synced")
@@ -327,18 +330,10 @@ class Variant:
             wrong += self.check_error(seen, status, out + err, call, path)
         elif status != KILLED:
             wrong.append(f"status {status}, not killed")
-        elif self.arguments[0] == "dump":
-            self.forget_unfinished(seen)
         wrong += self.check_state(seen, option, path)
         if option == "-a" and self.other:
             return wrong + self.check_other()
         return wrong + self.check_again()
-
-    def forget_unfinished(self, seen):
-        """A killed dump leaves its temporary file, which has a random name like sed's."""
-        for path in [path for path in seen if re.fullmatch(r"/srv/out\.\w{6}", path)]:
-            os.unlink(self.w.path(path))
-            del seen[path]
 
     def check_state(self, seen, option, failed):
         wrong = []

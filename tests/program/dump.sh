@@ -106,6 +106,66 @@ whole_or_not() {
 		[ "$(cat "$tmp/whole/out")" = old ] && only "$tmp/whole" out out.new
 }
 
+# killed CALL [WHEN]: dump to /run/k/out, killed there
+killed() {
+	strace -f -qq -o "$tmp/trace" -e "trace=$1" -e "inject=$1:signal=KILL:when=${2:-1}" \
+		"$program" dump "$tmp/image" -o /run/k/out > /dev/null 2>&1
+	[ $? -eq 137 ] && return
+	ktap_print_msg "not killed at $1"
+	return 1
+}
+
+# What has no name before it is whole is gone if it is killed.
+killed_leaves_nothing() {
+	machine && mkdir /run/k || return 1
+	for call in write fchmod fsync linkat; do
+		killed "$call" && only /run/k && [ ! -e /run/k/out ] || [ "$call" = linkat ] || return 1
+	done
+	rm -f /run/k/out && run 0 dump "$tmp/image" -o /run/k/out && only /run/k out &&
+		cmp /run/k/out "$tmp/a" || return 1
+	for call in write fchmod fsync; do
+		echo old > /run/k/out && killed "$call" && only /run/k out &&
+			[ "$(cat /run/k/out)" = old ] || return 1
+	done
+	# its one other name, which the next run removes, whether or not the file is there
+	killed linkat 2 && run 0 dump "$tmp/image" -o /run/k/out && only /run/k out &&
+		echo whole > /run/k/.out.kheaders-new && rm /run/k/out &&
+		run 0 dump "$tmp/image" -o /run/k/out && only /run/k out && cmp /run/k/out "$tmp/a"
+}
+
+# Not all file systems have files without a name, nor all machines /proc.
+other_ways() {
+	machine && mkdir /run/k || return 1
+	for error in EOPNOTSUPP EISDIR EINVAL; do
+		strace -qq -o "$tmp/trace" -P /run/k -e inject=openat:error="$error":when=2 \
+			"$program" dump "$tmp/image" -o /run/k/out && cmp /run/k/out "$tmp/a" &&
+			only /run/k out && mode 644 /run/k/out && grep -q INJECTED "$tmp/trace" || return 1
+	done
+	rm /run/k/out
+	strace -qq -o "$tmp/trace" -e inject=linkat:error=ENOENT:when=1 \
+		"$program" dump "$tmp/image" -o /run/k/out && cmp /run/k/out "$tmp/a" || return 1
+	for call in openat:error=EPERM:when=2 openat:error=EACCES:when=1; do
+		! strace -qq -o "$tmp/trace" -P /run/k -e "inject=$call" "$program" dump "$tmp/image" \
+			-o /run/k/new 2> "$tmp/output" && prints "kheaders: /run/k/new: " && only /run/k out ||
+			return 1
+	done
+	! strace -qq -o "$tmp/trace" -e inject=linkat:error=EPERM "$program" dump "$tmp/image" \
+		-o /run/k/new 2> "$tmp/output" && prints "/run/k/new: Operation not permitted" &&
+		only /run/k out && chown 1234 /run/k && chmod 644 "$tmp/image" || return 1
+	setpriv --reuid 1234 --clear-groups "$program" dump "$tmp/image" -o /run/k/user &&
+		cmp /run/k/user "$tmp/a" && only /run/k out user
+}
+
+# Paths of every form.
+names() {
+	machine && mkdir /run/k && cd /run/k && run 0 dump "$tmp/image" -o a && run 0 dump "$tmp/image" -o ./b &&
+		run 0 dump "$tmp/image" -o /run//k/c && run 0 dump "$tmp/image" -o ../k/d &&
+		only /run/k a b c d && long=$(printf %0255d 0) && run 0 dump "$tmp/image" -o "$long" &&
+		cmp "$long" "$tmp/a" && run 1 dump "$tmp/image" -o "$long" && prints "File name too long" &&
+		run 1 dump "$tmp/image" -o absent/a && prints "absent/a: No such file or directory" &&
+		run 1 dump "$tmp/image" -o absent/ && only /run/k a b c d "$long"
+}
+
 # Holes are not read: searching 20 GB takes almost no time.
 sparse() {
 	{ cat "$tmp/image"; } > "$tmp/sparse" && truncate -s 20G "$tmp/sparse" || return 0
@@ -133,9 +193,10 @@ none() {
 
 ktap_print_header
 need_program
+chmod 755 "$tmp"
 archive "$tmp/a" 1.2.3
 make_image > "$tmp/image"
-ktap_set_plan 10
+ktap_set_plan 13
 ktap_test_result "finds an archive in every kind of image" every_kind
 ktap_test_result "writes to standard output" to_stdout
 ktap_test_result "reads standard input" from_stdin
@@ -144,6 +205,9 @@ ktap_test_result "reads a block device" block_device
 ktap_test_result "writes through devices, pipes and links" written_through
 ktap_test_result "the output is no more readable than the image" modes
 ktap_test_result "the output is complete or unchanged" whole_or_not
+ktap_test_result "killed, it leaves nothing behind" killed_leaves_nothing
+ktap_test_result "file systems without O_TMPFILE, machines without /proc" other_ways
+ktap_test_result "every form of the output's name" names
 ktap_test_result "a sparse file" sparse
 ktap_test_result "an image without an archive" none
 ktap_finished
