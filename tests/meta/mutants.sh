@@ -19,7 +19,8 @@ if [ "${KHEADERS_WHOLE:-}" = y ]; then
 	files=
 fi
 ktap_print_header
-mkdir "$tmp/work"
+# some tests run the program as a user
+chmod 755 "$tmp" && mkdir "$tmp/work"
 # shellcheck disable=SC2086	# patterns
 cd "$top" && set -f && python3 "$here/mutants.py" -n "${KHEADERS_MUTANTS:-$number}" -j 2 \
 	"$tmp/work" ${KHEADERS_FILES:-$files}
