@@ -285,6 +285,17 @@ static enum exit_status extract_tree(struct extraction *x)
 	return extract_locked(x);
 }
 
+/* The extension names the tree's release, kernel and archive. */
+static int make_extension(const struct extraction *x)
+{
+	struct identity marker;
+	enum tree_state state = location_look(&x->l, &x->kernel, &marker);
+
+	if (state == TREE_CURRENT)
+		return sysext_make(&marker, x->o->tmpfs);
+	return state == TREE_UNREADABLE ? -1 : 0;
+}
+
 /* Always create the image, as the content of an existing one is unknown. */
 static enum exit_status extract_image(struct extraction *x)
 {
@@ -320,6 +331,8 @@ enum exit_status cmd_extract(const struct options *o)
 	if (status == EXIT_GOOD)
 		status = o->image ? extract_image(&x) : extract_tree(&x);
 	if (source_close(&x.source, o->keep_module))
+		status = EXIT_FAILED;
+	if (o->sysext && status == EXIT_GOOD && make_extension(&x))
 		status = EXIT_FAILED;
 	if (!o->image && settle_link(&x, make && status == EXIT_GOOD))
 		status = EXIT_FAILED;

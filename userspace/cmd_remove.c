@@ -120,6 +120,22 @@ static void remove_from(struct removal *r)
 	location_close(&r->l);
 }
 
+static bool is_unwanted(const char *release, void *arg)
+{
+	struct removal *r = arg;
+	bool own = !strcmp(release, r->kernel.release);
+
+	return r->o->all || (r->o->old ? !own && is_gone(release) : own);
+}
+
+static void remove_extensions(struct removal *r)
+{
+	int n = sysext_remove(is_unwanted, r);
+
+	r->failed |= n < 0;
+	r->found += n > 0 ? n : 0;
+}
+
 enum exit_status cmd_remove(const struct options *o)
 {
 	static const char *const directories[] = { CACHE_DIRECTORY, RUN_DIRECTORY };
@@ -142,6 +158,8 @@ enum exit_status cmd_remove(const struct options *o)
 	/* also remove a link to a tree that was removed by hand */
 	if (!o->dest && !o->old)
 		serve(&r.kernel, r.kernel.release, NULL, false);
+	if (!o->dest)
+		remove_extensions(&r);
 	if (r.failed || interrupted)
 		return EXIT_FAILED;
 	return r.found ? EXIT_GOOD : EXIT_NOTHING;

@@ -23,6 +23,10 @@
 #define MODULE_NAME "kheaders"
 #define CACHE_DIRECTORY "/var/cache/kheaders"
 #define RUN_DIRECTORY "/run/kheaders"	/* extract --tmpfs */
+#define RUN_LINK "/run/kheaders/.build-%s"	/* target of an extension's link */
+#define EXTENSIONS "/var/lib/extensions"
+#define RUN_EXTENSIONS "/run/extensions"
+#define EXTENSION "kheaders-%s"		/* in one of these directories */
 #define MARKER ".kheaders"		/* in a complete tree */
 #define PCH_DIRECTORY "bpf"		/* in a tree, created by extract --pch */
 #define BTF_FILE "/sys/kernel/btf/vmlinux"
@@ -246,6 +250,16 @@ enum link_state {
 enum link_state link_look(const char *release, char path[PATH_MAX], char target[PATH_MAX]);
 /* Creates or changes the link to @tree; if @tree is NULL, removes a link of ours. */
 int link_settle(const char *release, const char *tree);
+
+/* sysext.c: a system extension with the build link, for a read-only /usr */
+
+/*
+ * Creates the extension for @id's release, below /run if @in_memory.  Does nothing if the
+ * existing build link or directory would stay.
+ */
+int sysext_make(const struct identity *id, bool in_memory);
+/* Removes the extensions of @wanted releases that have no tree; returns their number. */
+int sysext_remove(bool (*wanted)(const char *release, void *arg), void *arg);
 
 /* serve.c: chooses the tree that the build link leads to */
 

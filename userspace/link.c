@@ -2,7 +2,8 @@
 /*
  * The build link, /lib/modules/RELEASE/build, by which tools find a tree.  There is no other
  * link: through one at /usr/src/linux-headers-RELEASE, dpkg would unpack a headers package
- * into our tree.
+ * into our tree.  If a system extension contains the link (sysext.c), the functions below
+ * work on the link in /run to which that one leads.
  *
  * A foreign link that can build modules is kept.  One that dangles, or leads to a directory
  * that cannot build modules, is moved aside, and restored by "remove".
@@ -61,12 +62,11 @@ static bool builds(const char *path)
 	return !access(file, F_OK);
 }
 
-enum link_state link_look(const char *release, char path[PATH_MAX], char target[PATH_MAX])
+static enum link_state look_at(const char *path, char target[PATH_MAX])
 {
 	struct stat st;
 
 	*target = '\0';
-	snprintf(path, PATH_MAX, "/lib/modules/%s/build", release);
 	if (lstat(path, &st))
 		return LINK_ABSENT;
 	if (!read_link(path, target))
@@ -74,6 +74,37 @@ enum link_state link_look(const char *release, char path[PATH_MAX], char target[
 	if (is_ours(path, target))
 		return LINK_OURS;
 	return builds(path) ? LINK_BUILDS : LINK_USELESS;
+}
+
+/* Does an extension contain the link, whether or not it is merged? */
+static bool has_extension(const char *release)
+{
+	static const char *const directories[] = { EXTENSIONS, RUN_EXTENSIONS };
+	char path[PATH_MAX];
+	struct stat st;
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		snprintf(path, sizeof(path), "%s/" EXTENSION "/" MARKER, directories[i], release);
+		if (!lstat(path, &st))
+			return true;
+	}
+	return false;
+}
+
+enum link_state link_look(const char *release, char path[PATH_MAX], char target[PATH_MAX])
+{
+	enum link_state state;
+	char run[PATH_MAX];
+
+	snprintf(run, sizeof(run), RUN_LINK, release);
+	snprintf(path, PATH_MAX, "/lib/modules/%s/build", release);
+	state = look_at(path, target);
+	if (strcmp(target, run) && ((state != LINK_ABSENT && state != LINK_USELESS) ||
+				    !has_extension(release)))
+		return state;
+	strcpy(path, run);
+	return look_at(path, target);
 }
 
 /* Atomically replace @path by a link to @target. */
@@ -98,10 +129,11 @@ static void parent_of(const char *path, char parent[PATH_MAX])
 /* Create the link, and its directory, which a kernel without modules lacks. */
 static int make_first(const char *path, const char *tree)
 {
-	char parent[PATH_MAX];
+	char parent[PATH_MAX], above[PATH_MAX];
 
 	parent_of(path, parent);
-	if (mkdir("/lib/modules", 0755) && errno != EEXIST)
+	parent_of(parent, above);
+	if (mkdir(above, 0755) && errno != EEXIST)
 		return -1;
 	if (mkdir(parent, 0755) && errno != EEXIST)
 		return -1;
@@ -119,7 +151,8 @@ static int remove_link(const char *path, const char *aside)
 		return -1;
 	/* also remove the directory if it was created for the link and is thus empty */
 	parent_of(path, parent);
-	rmdir(parent);
+	if (strcmp(parent, RUN_DIRECTORY))
+		rmdir(parent);
 	return 0;
 }
 

@@ -46,6 +46,7 @@ static const struct option_row extract_options[] = {
 	TAKES("image", "FILE", image,
 	      "create a file system image instead of a tree: squashfs if\n"
 	      "FILE ends in .squashfs, else erofs"),
+	FLAG("sysext", sysext, "create the link in a system extension, for a read-only /usr"),
 	FLAG("pch", pch, "precompile a header for BPF programs with clang"),
 	FLAG("link", link, "create the link (default for the running kernel's archive)"),
 	FLAG("no-link", no_link, "create no link"),
@@ -114,7 +115,8 @@ static const struct command {
 static const char *const conflicts[][2] = {
 	{ "link", "no-link" }, { "tmpfs", "dest" }, { "image", "dest" }, { "image", "tmpfs" },
 	{ "image", "pch" }, { "image", "link" }, { "image", "force" },
-	{ "old", "all" }, { "dest", "old" }, { "dest", "all" },
+	{ "sysext", "dest" }, { "sysext", "image" }, { "sysext", "archive" },
+	{ "sysext", "no-link" }, { "old", "all" }, { "dest", "old" }, { "dest", "all" },
 };
 
 static void print_main_help(FILE *out)

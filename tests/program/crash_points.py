@@ -24,6 +24,7 @@ from world import ARCHIVE, KILLED, NOT_REACHED, PLACE, RELEASE, World, below, de
 
 TREE = f"{PLACE}/{RELEASE}"
 BUILD = f"/lib/modules/{RELEASE}/build"
+RUN_LINK = "/run/kheaders/.build-"
 
 MAKES = ["ENOSPC", "EIO", "EPERM", "EROFS"]
 # possible errors of a call, by its name without a final "at" and version
@@ -133,6 +134,22 @@ def stale_in_memory(w):
     w.kernel(BID_NEW, NEW)
 
 
+def extension(w):
+    fresh(w)
+    prepare(w, "extract --sysext")
+
+
+def stale_extension(w):
+    w.kernel(BID_OLD, OLD)
+    prepare(w, "extract --sysext")
+    w.kernel(BID_NEW, NEW)
+
+
+def stale_extension_without(w):
+    stale_extension(w)
+    w.remove(ARCHIVE)
+
+
 def others(w):
     """The running kernel's tree, and linked trees of two others, one not installed."""
     for release in ("5.1.0-t", "5.2.0-t"):
@@ -212,6 +229,9 @@ VARIANTS = [
      "extract --archive /srv/a.tar.xz --image /srv/i.erofs"),
     ("extract --sysext", fresh, "extract --sysext"),
     ("extract --sysext, tree is stale", stale, "extract --sysext"),
+    ("extract --sysext, stale with extension", stale_extension, "extract --sysext"),
+    ("extract, stale with extension, no archive", stale_extension_without, "extract"),
+    ("remove, with extension", extension, "remove"),
     ("remove", current, "remove"),
     ("remove, no modules directory", bare, "remove"),
     ("remove, tree is stale", stale, "remove"),
@@ -229,7 +249,8 @@ VARIANTS = [
 
 def leftover(path):
     """Is @path a temporary name of the program, which the next run removes?"""
-    return any(".kheaders" in part and part != ".kheaders" for part in path.split("/"))
+    return any(part.startswith(".kheaders-") or part.endswith((".kheaders-new", ".kheaders-retired"))
+               for part in path.split("/"))
 
 
 def without_leftovers(seen):
@@ -276,7 +297,7 @@ class Variant:
         self.trees = {path[:-len("/.kheaders")] for path in {**self.before, **self.after}
                       if path.endswith("/.kheaders")}
         self.links = {path for path, what in {**self.before, **self.after}.items()
-                      if path.startswith("/lib/modules/") and what[0] == "link"}
+                      if path.startswith(("/lib/modules/", RUN_LINK)) and what[0] == "link"}
         for number, kind, call, path in self.calls:
             if kind == "read" and re.search(r"\.so|^/lib|^/usr/lib|^/proc|^/sys/dev", path):
                 continue	# files that the loader of another program searches for
@@ -370,7 +391,7 @@ class Variant:
         if target not in self.trees or failed.startswith(os.path.dirname(link)) or \
                 failed == "/sys/kernel/notes":
             return []
-        release = link.split("/")[3]
+        release = link.split("/")[3].replace(os.path.basename(RUN_LINK), "")
         tree = below(seen, target)
         tag = "x" if release != RELEASE else "new"
         return [] if describes(tree, release, tag) else [f"{link}: leads to a stale tree"]

@@ -34,7 +34,15 @@ man_is_clean() {
 		quiet mandoc -T lint "$top/userspace/kheaders.8"
 }
 
+# The drop-in for a read-only /usr.
 unit_is_clean() {
+	dropin=$tmp/dest/usr/lib/systemd/system/kheaders.service.d
+	mkdir -p "$dropin" && sed "s,=/usr/sbin/kheaders,=$tmp/dest/usr/sbin/kheaders," \
+		"$tmp/dest/usr/share/doc/kheaders/sysext.conf" > "$dropin/sysext.conf" &&
+		plain_unit_is_clean && rm -r "$dropin" && plain_unit_is_clean
+}
+
+plain_unit_is_clean() {
 	sed -i "s,=/usr/sbin/kheaders,=$tmp/dest/usr/sbin/kheaders," \
 		"$tmp/dest/usr/lib/systemd/system/kheaders.service"
 	SYSTEMD_UNIT_PATH=$tmp/dest/usr/lib/systemd/system: systemd-analyze verify --man=no \

@@ -90,7 +90,9 @@ owners() {
 		chown 1234 /run/d && refuses "/run/d: refused: belongs to user 1234, not to root" /run/d/t &&
 		refuses "belongs to user 1234" /run/d/e/t && chown 0 /run/d &&
 		ln -s d /run/link && chown -h 1234 /run/link &&
-		refuses "link: refused: a link of user 1234" /run/link/t || return 1
+		refuses "link: refused: a link of user 1234" /run/link/t && chown -h 1 /run/link &&
+		refuses "a link of user 1" /run/link/t && chown 1 /run/d &&
+		refuses "/run/d: refused: belongs to user 1, not to root" /run/d/t || return 1
 	chmod 777 /run && refuses "/run: refused: others can write there" /run/d/t
 	chmod 755 /run
 	# a user may use a directory of his own

@@ -52,7 +52,8 @@ modes() {
 owners() {
 	finds "include/linux/types.h: belongs to another user" 'chown 1234 include/linux/types.h' &&
 		finds "include: belongs to another user" 'chown 1234 include' &&
-		finds "belongs to another user" 'chown -R 1234 .'
+		finds "belongs to another user" 'chown -R 1234 .' &&
+		finds "belongs to another user" 'chown -R 65534 .'
 }
 
 marker() {
