@@ -6,8 +6,10 @@
 # shellcheck source=../lib/test.sh
 . "$(dirname "$0")/../lib/test.sh"
 
+# What git sees, but for build/program, where other tests build meanwhile.
 status() {
-	[ ! -e "$top/.git" ] || git -C "$top" status --porcelain --ignored
+	[ ! -e "$top/.git" ] || git -C "$top" status --porcelain --ignored | grep -v -x '!! build/'
+	find "$top/build" -mindepth 1 -maxdepth 1 ! -name program 2> /dev/null
 }
 
 ktap_print_header
