@@ -5,7 +5,7 @@
 #H kheaders: build modules for, and trace, any Linux kernel with the headers it carries
 #H itself, at /sys/kernel/kheaders.tar.xz
 #H
-#H   make demo        show everything in a virtual machine, on a bare Debian 12
+#H   make demo        show everything in a virtual machine, on a bare Debian 12 or later
 #H   make check       install what the tests need, and run those that CI runs;
 #H                    T="strip guest@6.12" selects tests, J=N runs N at once
 #H   make check-all   run all tests on all kernel series; takes hours
@@ -39,10 +39,6 @@ CONTENT ?= full
 BUILDDIR ?= build
 HOSTCC ?= cc
 
-ifneq ($(words $(CURDIR) $(BUILDDIR)),2)
-$(error BUILDDIR: Kbuild does not support spaces in paths)
-endif
-
 out := $(abspath $(BUILDDIR))
 sources := $(addprefix $(CURDIR)/kheaders/,Kbuild kheaders_sysfs.c kheaders_data.S) \
 	$(CURDIR)/scripts/strip_comments.c
@@ -50,12 +46,19 @@ sources := $(addprefix $(CURDIR)/kheaders/,Kbuild kheaders_sysfs.c kheaders_data
 # With KDIR= or CONTENT= given, the default is to build the module.
 .DEFAULT_GOAL := $(if $(filter command%,$(origin KDIR) $(origin CONTENT)),module,help)
 
+ifneq ($(or $(MAKECMDGOALS),$(.DEFAULT_GOAL)),help)
+ifneq ($(words $(CURDIR) $(BUILDDIR)),2)
+$(error $(if $(word 2,$(CURDIR)),$(CURDIR),BUILDDIR): Kbuild does not support spaces in \
+	paths; move to a directory without one)
+endif
+endif
+
 .PHONY: help
 help:
 	@sed -n 's/^#H \{0,1\}//p' Makefile
 
 .PHONY: module
-module: kdir
+module: tools kdir
 	@mkdir -p $(out) && ln -sf $(sources) $(out)
 	@rm -rf $(out)/kdir
 	@case "$$(realpath "$(KDIR)")" in \
@@ -73,19 +76,24 @@ module: kdir
 kdir:
 	@test -e "$(KDIR)/include/config/auto.conf" || { \
 		echo "make: $(KDIR): not a kernel build tree; install the headers of that kernel" \
-			"(on Debian: apt install linux-headers-$(shell uname -r))" \
-			"or give another with KDIR=DIR" >&2; \
+			"($$(vm/needs -p kernel-tree)) or give another with KDIR=DIR" >&2; \
 		exit 1; }
 
+# What packing needs; any of them may have arguments.
+.PHONY: tools
+tools:
+	@CC="$(HOSTCC)" vm/needs $(firstword $(HOSTCC)) stdio.h $(firstword $(or $(TAR),tar)) \
+		$(firstword $(or $(XZ),xz)) $(firstword $(or $(AWK),awk))
+
 .PHONY: pack
-pack: kdir $(out)/strip_comments
+pack: tools kdir $(out)/strip_comments
 	@test -n "$(OUT)" || { \
 		echo "make: OUT: not set; say where the archive goes with OUT=FILE" >&2; \
 		exit 2; }
 	STRIP_COMMENTS=$(out)/strip_comments scripts/pack_headers.sh \
 		-b "$(KDIR)" -c $(CONTENT) $(if $(KHEADERS_KEEP_COMMENTS),-k) -o "$(OUT)"
 
-$(out)/strip_comments: scripts/strip_comments.c
+$(out)/strip_comments: scripts/strip_comments.c | tools
 	@mkdir -p $(out)
 	$(HOSTCC) -O2 -Wall -Wextra -o $@ $<
 
@@ -159,8 +167,7 @@ bench:
 pages := userspace/kheaders.8 userspace/kheaders-archive.5
 .PHONY: html
 html:
-	@command -v mandoc > /dev/null || { \
-		echo "make: mandoc: not installed; install the package mandoc" >&2; exit 1; }
+	@vm/needs mandoc
 	@mkdir -p $(out)/html
 	@for page in $(pages); do \
 		mandoc -T html $$page > $(out)/html/$${page##*/}.html || exit 1; \

@@ -21,6 +21,13 @@ say() {
 	printf '%s\n' "$*" >&2
 }
 
+# need_debian: die unless the machine has Debian's package tools
+need_debian() {
+	command -v apt-get > /dev/null && command -v dpkg > /dev/null && return
+	die "apt and dpkg" "not found; the demo and the tests run on Debian 12, or in a container \
+of it (install podman by dnf, pacman or zypper)"
+}
+
 # apt_private COMMAND...: run apt-get or apt-cache for $arch on the apt state of a kernel series
 # in the cache, $apt.  The mirror may be frozen, hence no check of its age.
 # shellcheck disable=SC2154	# the caller sets them

@@ -1,0 +1,200 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# On a bare machine, with apt or without, make names what is missing in one line, with the
+# packages for apt, dnf, pacman and zypper.
+
+# shellcheck source=../lib/test.sh
+. "$(dirname "$0")/../lib/test.sh"
+
+# machine PROGRAM...: $tmp/bin has these and what every machine has, and nothing else
+machine() {
+	bin=$tmp/bin
+	rm -rf "$bin"
+	mkdir "$bin"
+	for program in sh make awk basename cat cp cut date df dirname env find grep head id ln \
+		ls mkdir mktemp mv nproc realpath rm sed sort tail tar test touch tr uname "$@"; do
+		ln -s "$(command -v "$program")" "$tmp/bin/$program"
+	done
+}
+
+# fake PROGRAM COMMANDS: put a program in its place
+fake() {
+	rm -f "$tmp/bin/$1"
+	printf '#!/bin/sh\n%s\n' "$2" > "$tmp/bin/$1"
+	chmod +x "$tmp/bin/$1"
+}
+
+# on_machine COMMAND...
+on_machine() {
+	env -i PATH="$tmp/bin" HOME="$tmp" KHEADERS_CACHE="${empty_cache:-$tmp/cache}" "$@"
+}
+
+# names TEXT COMMAND...: COMMAND fails, and prints TEXT in the only line that is not make's
+names() {
+	want=$1
+	shift
+	fails_with "$want" on_machine "$@" || return 1
+	grep -v -e '^make.*: \*\*\*' -e '^make.*: [EL][a-z]* directory' -e '^$' -e '^\[1/' \
+		"$tmp/output" > "$tmp/lines"
+	[ "$(wc -l < "$tmp/lines")" -eq 1 ] && return
+	show "$tmp/output"
+	return 1
+}
+
+compiler="cc stdio.h xz: not found; apt install gcc libc6-dev xz-utils | dnf install gcc \
+glibc-devel xz | pacman -S gcc glibc xz | zypper install gcc glibc-devel xz"
+
+no_compiler() {
+	machine
+	for target in module "pack OUT=$tmp/out" install KDIR=/nonexistent; do
+		# shellcheck disable=SC2086	# a list of arguments
+		names "needs: $compiler" make -C "$top" BUILDDIR="$tmp/build" $target || return 1
+	done
+}
+
+no_libraries() {
+	machine cc
+	libraries="libarchive-dev liblzma-dev libkmod-dev nettle-dev libzstd-dev liblzo2-dev"
+	names "pkg-config libarchive.pc liblzma.pc nettle.pc libzstd.pc lzo2.pc $(
+		)libkmod.pc: not found; apt install pkg-config $libraries | dnf install $(
+		)pkgconf-pkg-config libarchive-devel" \
+		make -s -C "$top" BUILDDIR="$tmp/build" install-program
+}
+
+no_kernel() {
+	machine cc xz
+	release=$(uname -r)
+	names "/nonexistent: not a kernel build tree; install the headers of that $(
+		)kernel (apt install linux-headers-$release | dnf install $(
+		)kernel-devel-$release | pacman -S linux-headers | zypper install $(
+		)kernel-default-devel) or give another with KDIR=DIR" \
+		make -C "$top" BUILDDIR="$tmp/build" KDIR=/nonexistent
+}
+
+no_git() {
+	machine
+	names "git: not found; apt install git | dnf" make -s -C "$top" series KSRC="$tmp" \
+		OUT="$tmp/series" && names "mandoc: not found; apt install mandoc | dnf" \
+		make -s -C "$top" html BUILDDIR="$tmp/build"
+}
+
+# awk may be what is missing, or any of these; so may the shell.
+other_tools() {
+	machine
+	for awk in mawk gawk original-awk busybox; do
+		command -v "$awk" > /dev/null || continue
+		ln -sf "$(command -v "$awk")" "$tmp/bin/awk"
+		names "$compiler" make -C "$top" BUILDDIR="$tmp/build" module || return 1
+	done
+	# busybox finds its own xz
+	names "needs: git: not found; apt install git | dnf install git | pacman -S git | zypper \
+install git" "$(command -v busybox)" sh "$top/vm/needs" git || return 1
+	rm "$tmp/bin/awk"
+	names "awk xz: not found; apt install xz-utils mawk | dnf" "$top/vm/needs" awk xz
+}
+
+# A name that the table does not have is missing all the same.
+unknown_name() {
+	machine
+	names "needs: kheaders-xyz: not found" "$top/vm/needs" sh kheaders-xyz
+}
+
+table_is_complete() {
+	awk '!/^#/ && NF != 5' "$top/vm/programs" | show
+	libraries=$(sed -n 's/^packages := \([^$]*\).*/\1 libkmod/p' "$top/userspace/Makefile")
+	for name in $libraries; do
+		[ -n "$("$top/vm/needs" -p "$name.pc")" ] || {
+			ktap_print_msg "$name: not in vm/programs"
+			return 1
+		}
+	done
+	[ -n "$libraries" ] && awk '!/^#/ && NF != 5 { exit 1 }' "$top/vm/programs"
+}
+
+# No other package manager is run.
+no_apt() {
+	machine git
+	for manager in dnf rpm pacman zypper; do
+		fake "$manager" "touch $tmp/manager_ran"
+	done
+	for command in "make -s -C $top demo" "make -s -C $top check T=usage" "$top/vm/fetch 6.1" \
+		"$top/vm/rootfs 6.1 host"; do
+		# shellcheck disable=SC2086	# a command with arguments
+		names "apt and dpkg: not found; the demo and the tests run on Debian 12, or in" \
+			$command || return 1
+	done
+	[ ! -e "$tmp/manager_ran" ]
+}
+
+# debian PACKAGE...: a machine with apt's lists and these packages, and a user without sudo
+debian() {
+	machine dpkg
+	fake dpkg-query "printf '%s\n' $*"
+	fake apt-get 'case $* in
+	indextargets*) echo "MetaKey: main/binary-amd64/Packages" ;;
+	*update*) cat '"$tmp"'/update ;;
+	*) cat '"$tmp"'/install; exit 100 ;;
+	esac'
+	fake id 'echo 1000'
+	: > "$tmp/update"
+	: > "$tmp/install"
+}
+
+not_root() {
+	debian "'installed shellcheck '"
+	names "deps: not root and no sudo: cannot install packages; run as root: apt-get update && \
+apt-get install perl python3 clang git mandoc" "$top/vm/deps" lint guest &&
+		[ "$(tr ' ' '\n' < "$tmp/output" | grep -c -x perl)" -eq 1 ] || return 1
+	fake apt-get :
+	names "run as root: apt-get update" "$top/vm/deps" lint
+}
+
+# Debian 13 has libelf1t64, which provides libelf1.
+provided() {
+	debian "'installed libelf1t64 foo, libelf1 (= 0.192-4), bar'" "$(
+		awk '/^demo/ { on = 1; $1 = "" } on && /^[a-z]/ { exit } on' "$top/vm/packages" |
+		tr -s ' \t' '\n' | sed -n "/^libelf1\$/d; s/..*/'installed & '/p" | tr '\n' ' ')"
+	quiet on_machine "$top/vm/deps" demo
+}
+
+fails_to_install() {
+	debian "'installed shellcheck '"
+	fake id 'echo 0'
+	echo "W: Failed to fetch x" > "$tmp/update"
+	fails_with "apt-get: cannot reach the mirror of packages; is the network up?" \
+		on_machine "$top/vm/deps" lint || return 1
+	: > "$tmp/update"
+	echo "E: Unable to locate package libclang-rt-14-dev" > "$tmp/install"
+	fails_with "deps: libclang-rt-14-dev: not in this machine's suite" \
+		on_machine "$top/vm/deps" fuzz
+}
+
+spaces() {
+	machine dpkg apt-get
+	mkdir "$tmp/a b"
+	ln -s "$top"/* "$tmp/a b"
+	( cd "$tmp/a b" && quiet on_machine make && grep -q 'make demo' "$tmp/output" &&
+		fails_with "a b: Kbuild does not support spaces in paths" on_machine make demo ) ||
+		return 1
+	fails_with "BUILDDIR: Kbuild does not support spaces" on_machine make -C "$top" \
+		BUILDDIR="$tmp/a b/c" module &&
+		empty_cache="$tmp/a b" fails_with "a b: Kbuild does not support spaces in paths; \
+set KHEADERS_CACHE" on_machine "$top/vm/fetch" 6.1
+}
+
+ktap_print_header
+ktap_set_plan 12
+ktap_test_result "without a compiler and xz" no_compiler
+ktap_test_result "without pkg-config and libraries" no_libraries
+ktap_test_result "without the kernel's build tree" no_kernel
+ktap_test_result "without git or mandoc" no_git
+ktap_test_result "with any awk, with none, and with busybox as the shell" other_tools
+ktap_test_result "a program that vm/programs does not have" unknown_name
+ktap_test_result "vm/programs has all libraries, and four packages for each" table_is_complete
+ktap_test_result "without apt" no_apt
+ktap_test_result "without root and sudo" not_root
+ktap_test_result "a package that another provides is installed" provided
+ktap_test_result "apt without a network, or of another suite" fails_to_install
+ktap_test_result "spaces in paths" spaces
+ktap_finished
