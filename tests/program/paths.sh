@@ -1,8 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# Where a tree may be: every form of a path, who may write there, and how a tree gets its
-# name where a file system cannot exchange two
+# Paths of trees: every form, ownership of each part, and commits without an exchange
 
 # shellcheck source=../lib/program.sh
 . "$(dirname "$0")/../lib/program.sh"
@@ -44,7 +43,7 @@ no_names() {
 	machine && ln -s b /run/a && ln -s a /run/b && mkdir /run/d && ln -s t /run/d/link &&
 		echo > /run/file || return 1
 	for path in / // . .. /run/. /run/.. ./ /run/d/../; do
-		refuses "not a name" "$path" || return 1
+		refuses "not a valid name" "$path" || return 1
 	done
 	refuses "/run: absent: No such file or directory" /run/absent/t &&
 		refuses "/run: file: Not a directory" /run/file/t &&
@@ -164,7 +163,7 @@ no_exchange() {
 			linked "$cache_tree" || return 1
 	done
 	have_stale && inject renameat2:error=EIO -- 1 extract &&
-		prints "$cache_tree: cannot be put in place: Input/output error" &&
+		prints "$cache_tree: cannot be renamed into place: Input/output error" &&
 		[ ! -e "$cache_tree/b" ] && only /var/cache/kheaders "$running" && linked || return 1
 	have_stale && inject renameat2:error=EINVAL renameat:error=EIO -- 1 extract &&
 		prints "$cache_tree: cannot be removed: Input/output error" &&

@@ -161,7 +161,7 @@ releases() {
 	for release in "$(printf %0128d 1)" "1 2" "$(printf '1\1772')" "$(printf '1\0042')" '1\2' "1'2" \
 			'1`2' '1*2' '1?2' '1$2' . .a ../a; do
 		archive "$tmp/x" "$release" && run 1 extract --archive "$tmp/x" &&
-			prints "names no valid release" || return 1
+			prints "contains no valid release" || return 1
 	done
 }
 

@@ -78,7 +78,7 @@ writable() {
 		run 0 extract && linked && run 0 remove && only /var/lib/extensions &&
 		mkdir -p /usr/src/headers/include/generated && : > /usr/src/headers/Makefile &&
 		: > /usr/src/headers/include/generated/autoconf.h && ln -sfn /usr/src/headers "$link" &&
-		run 0 extract --sysext && prints "stays" && linked /usr/src/headers && only /var/lib/extensions
+		run 0 extract --sysext && prints "kept, as it leads to" && linked /usr/src/headers && only /var/lib/extensions
 }
 
 # On a read-only /usr a dangling link of the distribution is covered.

@@ -159,9 +159,9 @@ accepts_links() {
 		finds "generated/copy.h: longer than" 'echo >> include/generated/copy.h' &&
 		finds "generated/copy.h: shorter than" ': > include/generated/copy.h' &&
 		finds "generated/copy.h: differs" 'echo "int typos;" > include/generated/copy.h' &&
-		finds "generated/copy.h: has another mode" 'chmod 755 include/generated/copy.h' &&
+		finds "generated/copy.h: mode differs" 'chmod 755 include/generated/copy.h' &&
 		finds "generated/copy.h: is missing" 'rm include/generated/copy.h' &&
-		finds "generated/copy.h: leads to what is not a file" \
+		finds "generated/copy.h: link to something other than a file" \
 			'rm include/linux/types.h; mkdir include/linux/types.h' &&
 		finds "generated/copy.h: No such file" 'rm include/linux/types.h' &&
 		finds "generated/copy.h: longer than" 'head -c 2 include/generated/copy.h > include/linux/types.h'
