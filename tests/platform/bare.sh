@@ -183,8 +183,18 @@ spaces() {
 set KHEADERS_CACHE" on_machine "$top/vm/fetch" 6.1
 }
 
+# What kheaders-dkms installs is all that a build needs, up to the kernel's tree.
+dkms_files() {
+	machine cc xz
+	while read -r from to; do
+		to=$tmp/dkms/${to#usr/src/kheaders-"$(cat "$top/VERSION")"}
+		mkdir -p "$to" && cp -r "$top/$from" "$to" || return 1
+	done < "$top/debian/kheaders-dkms.install"
+	names "/nonexistent: not a kernel build tree" make -C "$tmp/dkms" module KDIR=/nonexistent
+}
+
 ktap_print_header
-ktap_set_plan 12
+ktap_set_plan 13
 ktap_test_result "without a compiler and xz" no_compiler
 ktap_test_result "without pkg-config and libraries" no_libraries
 ktap_test_result "without the kernel's build tree" no_kernel
@@ -197,4 +207,5 @@ ktap_test_result "without root and sudo" not_root
 ktap_test_result "a package that another provides is installed" provided
 ktap_test_result "apt without a network, or of another suite" fails_to_install
 ktap_test_result "spaces in paths" spaces
+ktap_test_result "the files of kheaders-dkms are enough" dkms_files
 ktap_finished

@@ -37,7 +37,8 @@ make_tar() {
 
 sizes() {
 	for size in 512 64KiB 100000 10MiB; do
-		xz -c --check=crc32 --block-size="$size" -T1 --lzma2=preset=0,dict=64KiB "$tmp/tar" \
+		xz -c --check=crc32 --block-size="$size" -T1 --lzma2=preset=0,dict=64KiB \
+			"$tmp/tar" \
 			> "$tmp/xz" && extracts "$tmp/xz" || return 1
 	done
 	for check in none sha256; do
@@ -58,11 +59,15 @@ threads() {
 # Where a block starts with a member, two threads do the work, if there are processors for
 # them.  A block in the midst of a member does not count.
 two_threads() {
-	start=$(tar --list -R -f "$tmp/tar" | sed -n 's|^block \([0-9]*\): ./include/linux/50.h$|\1|p')
-	xz -c --check=crc32 --block-list="$((start * 512)),0" -T1 --lzma2=preset=0,dict=64KiB "$tmp/tar" \
+	start=$(tar --list -R -f "$tmp/tar" |
+		sed -n 's|^block \([0-9]*\): ./include/linux/50.h$|\1|p')
+	xz -c --check=crc32 --block-list="$((start * 512)),0" -T1 --lzma2=preset=0,dict=64KiB \
+		"$tmp/tar" \
 		> "$tmp/xz" && extracts "$tmp/xz" && threads && [ "$number" -eq 1 ] || return 1
-	xz -c --check=crc32 --block-list="$((start * 512 + 512)),0" -T1 --lzma2=preset=0,dict=64KiB \
-		"$tmp/tar" > "$tmp/xz" && extracts "$tmp/xz" && threads && [ "$number" -eq 0 ] || return 1
+	xz -c --check=crc32 --block-list="$((start * 512 + 512)),0" -T1 \
+		--lzma2=preset=0,dict=64KiB \
+		"$tmp/tar" > "$tmp/xz" && extracts "$tmp/xz" && threads && [ "$number" -eq 0 ] ||
+		return 1
 	xz -c --check=crc32 "$tmp/tar" > "$tmp/xz" && threads && [ "$number" -eq 0 ]
 }
 
@@ -74,12 +79,15 @@ damage() {
 
 # A byte that no check covers may change, as those of padding.
 everywhere() {
-	xz -c --check=crc32 --block-size=60000 -T1 --lzma2=preset=0,dict=64KiB "$tmp/tar" > "$tmp/xz"
+	xz -c --check=crc32 --block-size=60000 -T1 --lzma2=preset=0,dict=64KiB \
+		"$tmp/tar" > "$tmp/xz"
 	machine && size=$(wc -c < "$tmp/xz")
-	for at in 0 2 5 6 8 12 13 14 20 24 28 40 99 1000 $((size / 3)) $((size / 2)) $((size - 99)) \
+	for at in 0 2 5 6 8 12 13 14 20 24 28 40 99 1000 $((size / 3)) $((size / 2)) \
+		$((size - 99)) \
 			$((size - 40)) $((size - 24)) $((size - 20)) $((size - 16)) $((size - 12)) \
 			$((size - 8)) $((size - 4)); do
-		damage "$at" && run 1 extract --archive "$tmp/bad" --dest /run/t && [ ! -e /run/t ] &&
+		damage "$at" && run 1 extract --archive "$tmp/bad" --dest /run/t &&
+			[ ! -e /run/t ] &&
 			[ "$(wc -l < "$tmp/output")" -eq 1 ] &&
 			grep -q -e "bad: damaged" -e "bad: not an xz file" "$tmp/output" && continue
 		ktap_print_msg "at $at of $size"
@@ -93,36 +101,44 @@ parts_of_one() {
 	xz -c -0 "$tmp/tar" > "$tmp/xz" && size=$(wc -c < "$tmp/xz")
 	machine
 	for n in 0 1 11 12 23; do
-		head -c "$n" "$tmp/xz" > "$tmp/bad" && refuses "not an xz file" "$tmp/bad" || return 1
+		head -c "$n" "$tmp/xz" > "$tmp/bad" && refuses "not an xz file" "$tmp/bad" ||
+			return 1
 	done
 	for n in 24 25 40 1000 $((size - 13)) $((size - 12)) $((size - 4)) $((size - 1)); do
 		head -c "$n" "$tmp/xz" > "$tmp/bad" &&
-			refuses "damaged: it is cut off, or has trailing data" "$tmp/bad" || return 1
+			refuses "damaged: it is cut off, or has trailing data" "$tmp/bad" ||
+			return 1
 	done
 	# a header and a footer alone, and that with zeros between
 	{ head -c 12 "$tmp/xz"; tail -c 12 "$tmp/xz"; } > "$tmp/bad" &&
 		refuses "damaged: it is cut off" "$tmp/bad" &&
-		{ head -c 12 "$tmp/xz"; head -c 1000 /dev/zero; tail -c 12 "$tmp/xz"; } > "$tmp/bad" &&
+		{ head -c 12 "$tmp/xz"; head -c 1000 /dev/zero; tail -c 12 \
+		"$tmp/xz"; } > "$tmp/bad" &&
 		refuses damaged "$tmp/bad" || return 1
-	{ head -c 12 "$tmp/xz"; tail -c +17 "$tmp/xz"; } > "$tmp/bad" && refuses damaged "$tmp/bad" &&
+	{ head -c 12 "$tmp/xz"; tail -c +17 "$tmp/xz"; } > "$tmp/bad" &&
+		refuses damaged "$tmp/bad" &&
 		{ cat "$tmp/xz"; printf '\0\0\0\0'; } > "$tmp/bad" && refuses damaged "$tmp/bad" &&
 		cat "$tmp/xz" "$tmp/xz" > "$tmp/bad" && refuses damaged "$tmp/bad" &&
 		gzip -c "$tmp/tar" > "$tmp/bad" && refuses "not an xz file" "$tmp/bad" &&
 		xz -c -0 --check=crc32 "$tmp/tar" | tail -c 12 > "$tmp/tail" &&
-		{ head -c -12 "$tmp/xz"; cat "$tmp/tail"; } > "$tmp/bad" && refuses damaged "$tmp/bad" &&
+		{ head -c -12 "$tmp/xz"; cat "$tmp/tail"; } > "$tmp/bad" &&
+		refuses damaged "$tmp/bad" &&
 		: | xz -c > "$tmp/bad" && refuses "not a kheaders archive" "$tmp/bad"
 }
 
 # An xz file of 64 MiB of dictionary can be decoded, one of more not.
 memory() {
-	xz -c --check=crc32 --lzma2=preset=0,dict=64MiB "$tmp/tar" > "$tmp/xz" && extracts "$tmp/xz" &&
-		xz -c --check=crc32 --lzma2=preset=0,dict=96MiB "$tmp/tar" > "$tmp/bad" && machine &&
+	xz -c --check=crc32 --lzma2=preset=0,dict=64MiB "$tmp/tar" > "$tmp/xz" &&
+		extracts "$tmp/xz" &&
+		xz -c --check=crc32 --lzma2=preset=0,dict=96MiB "$tmp/tar" > "$tmp/bad" &&
+		machine &&
 		refuses "refused: needs more memory than any kheaders archive" "$tmp/bad"
 }
 
 # inject WHAT N: extract to /run/t while the N-th read of the archive is disturbed
 inject() {
-	strace -f -qq -o "$tmp/trace" -e trace=pread64 -e "inject=pread64:$1:when=$((loader + $2))" \
+	strace -f -qq -o "$tmp/trace" -e trace=pread64 \
+		-e "inject=pread64:$1:when=$((loader + $2))" \
 		"$program" extract --archive "$tmp/xz" --dest /run/t > "$tmp/output" 2>&1
 	rc=$?
 	grep -q INJECTED "$tmp/trace" && return "$rc"

@@ -249,7 +249,8 @@ VARIANTS = [
 
 def leftover(path):
     """Is @path a temporary name of the program, which the next run removes?"""
-    return any(part.startswith(".kheaders-") or part.endswith((".kheaders-new", ".kheaders-retired"))
+    suffixes = ".kheaders-new", ".kheaders-retired"
+    return any(part.startswith(".kheaders-") or part.endswith(suffixes)
                for part in path.split("/"))
 
 

@@ -119,7 +119,8 @@ killed() {
 killed_leaves_nothing() {
 	machine && mkdir /run/k || return 1
 	for call in write fchmod fsync linkat; do
-		killed "$call" && only /run/k && [ ! -e /run/k/out ] || [ "$call" = linkat ] || return 1
+		killed "$call" && only /run/k && [ ! -e /run/k/out ] || [ "$call" = linkat ] ||
+			return 1
 	done
 	rm -f /run/k/out && run 0 dump "$tmp/image" -o /run/k/out && only /run/k out &&
 		cmp /run/k/out "$tmp/a" || return 1
@@ -139,14 +140,17 @@ other_ways() {
 	for error in EOPNOTSUPP EISDIR EINVAL; do
 		strace -qq -o "$tmp/trace" -P /run/k -e inject=openat:error="$error":when=2 \
 			"$program" dump "$tmp/image" -o /run/k/out && cmp /run/k/out "$tmp/a" &&
-			only /run/k out && mode 644 /run/k/out && grep -q INJECTED "$tmp/trace" || return 1
+			only /run/k out && mode 644 /run/k/out && grep -q INJECTED "$tmp/trace" ||
+			return 1
 	done
 	rm /run/k/out
 	strace -qq -o "$tmp/trace" -e inject=linkat:error=ENOENT:when=1 \
 		"$program" dump "$tmp/image" -o /run/k/out && cmp /run/k/out "$tmp/a" || return 1
 	for call in openat:error=EPERM:when=2 openat:error=EACCES:when=1; do
-		! strace -qq -o "$tmp/trace" -P /run/k -e "inject=$call" "$program" dump "$tmp/image" \
-			-o /run/k/new 2> "$tmp/output" && prints "kheaders: /run/k/new: " && only /run/k out ||
+		! strace -qq -o "$tmp/trace" -P /run/k -e "inject=$call" "$program" dump \
+			"$tmp/image" \
+			-o /run/k/new 2> "$tmp/output" && prints "kheaders: /run/k/new: " &&
+			only /run/k out ||
 			return 1
 	done
 	! strace -qq -o "$tmp/trace" -e inject=linkat:error=EPERM "$program" dump "$tmp/image" \
@@ -158,11 +162,15 @@ other_ways() {
 
 # Paths of every form.
 names() {
-	machine && mkdir /run/k && cd /run/k && run 0 dump "$tmp/image" -o a && run 0 dump "$tmp/image" -o ./b &&
+	machine && mkdir /run/k && cd /run/k && run 0 dump "$tmp/image" -o a &&
+		run 0 dump "$tmp/image" -o ./b &&
 		run 0 dump "$tmp/image" -o /run//k/c && run 0 dump "$tmp/image" -o ../k/d &&
-		only /run/k a b c d && long=$(printf %0255d 0) && run 0 dump "$tmp/image" -o "$long" &&
-		cmp "$long" "$tmp/a" && run 1 dump "$tmp/image" -o "$long" && prints "File name too long" &&
-		run 1 dump "$tmp/image" -o absent/a && prints "absent/a: No such file or directory" &&
+		only /run/k a b c d && long=$(printf %0255d 0) &&
+		run 0 dump "$tmp/image" -o "$long" &&
+		cmp "$long" "$tmp/a" && run 1 dump "$tmp/image" -o "$long" &&
+		prints "File name too long" &&
+		run 1 dump "$tmp/image" -o absent/a &&
+		prints "absent/a: No such file or directory" &&
 		run 1 dump "$tmp/image" -o absent/ && only /run/k a b c d "$long"
 }
 

@@ -29,7 +29,8 @@ x() {
 
 forms() {
 	machine && mkdir -p /run/d/e /run/"$(x 255)" && ln -s d /run/relative &&
-		ln -s /run/d /run/absolute && ln -s ../relative/./e /run/d/up && cd /run/d || return 1
+		ln -s /run/d /run/absolute && ln -s ../relative/./e /run/d/up && cd /run/d ||
+		return 1
 	extracts t /run/d/t && extracts ./t /run/d/t && extracts ../t /run/t &&
 		extracts ../../run/d/t /run/d/t && extracts ../../../../run/t /run/t &&
 		extracts /run//d/./t// /run/d/t && extracts /run/d/../d/e/t /run/d/e/t &&
@@ -49,7 +50,8 @@ no_names() {
 		refuses "/run: file: Not a directory" /run/file/t &&
 		refuses "/: absent: No such file or directory" /absent/t &&
 		refuses "too many links" /run/a/t && refuses "name too long" "/run/$(x 256)" &&
-		refuses "name too long" "/run/$(x 256)/t" && refuses "not made by kheaders" /run/d/link
+		refuses "name too long" "/run/$(x 256)/t" &&
+		refuses "not made by kheaders" /run/d/link
 }
 
 # Forty links in a row are followed, as the kernel does, and no more.
@@ -86,7 +88,8 @@ owners() {
 		refuses "/run/d: refused: others can write there (mode 0777)" /run/d/t &&
 		refuses "/run/d: refused: others can write there (mode 0777)" /run/d/e/t &&
 		chmod 1775 /run/d && refuses "(mode 1775)" /run/d/t && chmod 755 /run/d &&
-		chown 1234 /run/d && refuses "/run/d: refused: belongs to user 1234, not to root" /run/d/t &&
+		chown 1234 /run/d &&
+		refuses "/run/d: refused: belongs to user 1234, not to root" /run/d/t &&
 		refuses "belongs to user 1234" /run/d/e/t && chown 0 /run/d &&
 		ln -s d /run/link && chown -h 1234 /run/link &&
 		refuses "link: refused: a link of user 1234" /run/link/t && chown -h 1 /run/link &&
@@ -96,10 +99,12 @@ owners() {
 	chmod 755 /run
 	# a user may use a directory of his own
 	chown 1234 /run/d && setpriv --reuid 1234 --clear-groups "$program" extract \
-		--archive "$tmp/a" --dest /run/d/t > "$tmp/output" 2>&1 && prints "/run/d/t: extracted" &&
+		--archive "$tmp/a" --dest /run/d/t > "$tmp/output" 2>&1 &&
+		prints "/run/d/t: extracted" &&
 		ln -sf d /run/link && chown -h 1234 /run/link && rm -r /run/d/t &&
 		setpriv --reuid 1234 --clear-groups "$program" extract \
-		--archive "$tmp/a" --dest /run/link/t > "$tmp/output" 2>&1 && prints "/run/d/t: extracted"
+		--archive "$tmp/a" --dest /run/link/t > "$tmp/output" 2>&1 &&
+		prints "/run/d/t: extracted"
 }
 
 # In the root directory itself, and one with a name of a letter.
@@ -114,8 +119,10 @@ in_root() {
 	done
 	mkdir /run/root/r && cp "$program" "$tmp/a" /run/root || return 1
 	for at in "" /r; do
-		chroot /run/root /kheaders extract --archive /a --dest "$at/t" > "$tmp/output" 2>&1 &&
-			prints "kheaders: $at/t: extracted" && [ -e "/run/root$at/t/Makefile" ] || return 1
+		chroot /run/root /kheaders extract --archive /a \
+			--dest "$at/t" > "$tmp/output" 2>&1 &&
+			prints "kheaders: $at/t: extracted" && [ -e "/run/root$at/t/Makefile" ] ||
+			return 1
 	done
 	# a rescue system has no /var
 	chroot /run/root /kheaders extract --archive /a > "$tmp/output" 2>&1 &&
@@ -164,7 +171,8 @@ no_exchange() {
 	done
 	have_stale && inject renameat2:error=EIO -- 1 extract &&
 		prints "$cache_tree: cannot be renamed into place: Input/output error" &&
-		[ ! -e "$cache_tree/b" ] && only /var/cache/kheaders "$running" && linked || return 1
+		[ ! -e "$cache_tree/b" ] && only /var/cache/kheaders "$running" && linked ||
+		return 1
 	have_stale && inject renameat2:error=EINVAL renameat:error=EIO -- 1 extract &&
 		prints "$cache_tree: cannot be removed: Input/output error" &&
 		[ "$(wc -l < "$tmp/output")" -eq 1 ] &&
@@ -175,7 +183,8 @@ no_exchange() {
 no_sync() {
 	have_stale && inject fsync:error=EIO:when=2+ -- 1 extract && prints "Input/output error" &&
 		have_stale && inject fsync:error=EINVAL:when=2+ -- 0 extract && prints extracted &&
-		[ -e "$cache_tree/b" ] && inject fsync:error=EIO -- 1 remove && prints "Input/output error" &&
+		[ -e "$cache_tree/b" ] && inject fsync:error=EIO -- 1 remove &&
+		prints "Input/output error" &&
 		machine && offer "$tmp/k" && inject fsync:error=EIO:when=2+ -- 1 extract &&
 		prints "Input/output error" && machine && offer "$tmp/k" &&
 		inject syncfs:error=EIO -- 1 extract && prints "Input/output error" &&
@@ -189,7 +198,8 @@ incomplete() {
 		prints "$cache_tree, incomplete" && run 0 remove && only /var/cache/kheaders &&
 		run 0 extract && mv "$cache_tree/.kheaders" "$cache_tree/.kheaders-retired" &&
 		run 0 extract && prints extracted && run 0 verify &&
-		inject renameat:error=EXDEV:when=1 -- 0 remove && only /var/cache/kheaders && linked || return 1
+		inject renameat:error=EXDEV:when=1 -- 0 remove && only /var/cache/kheaders &&
+		linked || return 1
 	run 0 extract && inject renameat:error=EXDEV -- 1 remove &&
 		prints "$cache_tree: cannot be removed" && run 0 verify && linked "$cache_tree" &&
 		inject renameat:error=EBUSY -- 1 remove && prints "something is mounted there" &&
@@ -208,7 +218,8 @@ locks() {
 	) 8> /var/cache/kheaders/.kheaders-lock && rm /var/cache/kheaders/.kheaders-lock &&
 		run 0 extract && prints_nothing && only /var/cache/kheaders "$running" &&
 		inject flock:error=EINTR:when=1 -- 0 extract --force &&
-		inject flock:error=EIO -- 1 extract --force && prints "cannot be locked: Input/output error" &&
+		inject flock:error=EIO -- 1 extract --force &&
+		prints "cannot be locked: Input/output error" &&
 		run 0 verify
 }
 

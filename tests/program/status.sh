@@ -80,7 +80,8 @@ write_notes() {
 	    with open(f"{sys.argv[1]}/{next(number)}-{want}", "wb") as out:
 	        out.write(data)
 	other = note(3, b"Linux", 20) + note(3, b"GN", 20) + note(3, b"GNX", 20)
-	for name, size in (b"GNU", 0), (b"GNU", 1), (b"Xen", 2), (b"x", 3), (b"Linux", 5), (b"ab", 8):
+	names = (b"GNU", 0), (b"GNU", 1), (b"Xen", 2), (b"x", 3), (b"Linux", 5), (b"ab", 8)
+	for name, size in names:
 	    write(note(1, name, size) + other + note(3, b"GNU", 4) + note(3, b"GNU", 8), "01020304")
 	for size in 1, 20, 64:
 	    write(note(3, b"GNU", size), bytes(range(1, size + 1)).hex())
@@ -113,7 +114,8 @@ unreadable_notes() {
 
 # marked STATE TEXT: a tree with that marker
 marked() {
-	printf '%b' "$2" > "$cache_tree/.kheaders" && run 3 status && prints "$cache_tree, $1" && return
+	printf '%b' "$2" > "$cache_tree/.kheaders" && run 3 status && prints "$cache_tree, $1" &&
+		return
 	ktap_print_msg "marker: $2"
 	return 1
 }
@@ -122,18 +124,24 @@ markers() {
 	id=$(printf "%020d" 0 | sed 's/./61/g')
 	machine && mkdir -p "$cache_tree" || return 1
 	own="release: $running\nbuild-id: $id\nsha256: 01\n"
-	printf '%b' "$own" > "$cache_tree/.kheaders" && run 0 status && prints "$cache_tree, current" &&
+	printf '%b' "$own" > "$cache_tree/.kheaders" && run 0 status &&
+		prints "$cache_tree, current" &&
 		marked "of another release" "release: 1.2.3\nbuild-id: $id\nsha256: 01\n" &&
 		marked "stale: another" "release: $running\nbuild-id: 62\nsha256: 01\n" &&
-		marked "of this release; no build-id" "release: $running\nbuild-id: \nsha256: 01\n" &&
-		marked "of this release; no build-id" "release: $running\nsha256: 01\nsource: kernel\n" &&
-		marked "of this release, from a file" "release: $running\nsha256: 01\nsource: file\n" &&
-		marked "not made by kheaders" "" && marked "not made by kheaders" "release: $running\n" &&
+		marked "of this release; no build-id" \
+		"release: $running\nbuild-id: \nsha256: 01\n" &&
+		marked "of this release; no build-id" \
+		"release: $running\nsha256: 01\nsource: kernel\n" &&
+		marked "of this release, from a file" \
+		"release: $running\nsha256: 01\nsource: file\n" &&
+		marked "not made by kheaders" "" &&
+		marked "not made by kheaders" "release: $running\n" &&
 		marked "not made by kheaders" "sha256: 01\n" &&
 		marked "not made by kheaders" "xrelease: $running\nsha256: 01\n" &&
 		marked "not made by kheaders" "release: .$running\nsha256: 01\n" &&
 		marked "not made by kheaders" "release: $running\nxsha256: 01\n" &&
-		marked "not made by kheaders" "release: $running\nsha256: $(printf %065d 0)\n" || return 1
+		marked "not made by kheaders" "release: $running\nsha256: $(printf %065d 0)\n" ||
+		return 1
 	for command in "ln -s $tmp/marker" mkfifo mkdir; do
 		printf '%b' "$own" > "$tmp/marker" && rm -rf "$cache_tree/.kheaders" &&
 			$command "$cache_tree/.kheaders" || return 1
@@ -144,7 +152,8 @@ markers() {
 	for call in openat read fstat newfstatat; do
 		strace -qq -o "$tmp/trace" -P "$cache_tree/.kheaders" -e "inject=?$call:error=EIO" \
 			"$program" status > "$tmp/output" 2>&1
-		! grep -q INJECTED "$tmp/trace" || prints "$cache_tree: cannot be read: Input/output error" ||
+		! grep -q INJECTED "$tmp/trace" ||
+			prints "$cache_tree: cannot be read: Input/output error" ||
 			return 1
 	done
 }
@@ -155,10 +164,12 @@ releases() {
 	for release in "$(printf %0127d 1)" 1+a~b_c-d,e:f=g@h a '!'; do
 		archive "$tmp/x" "$release" && run 0 extract --archive "$tmp/x" &&
 			prints "/var/cache/kheaders/$release: extracted" && run 3 status &&
-			prints "/var/cache/kheaders/$release, of another release" && run 0 remove --all || return 1
+			prints "/var/cache/kheaders/$release, of another release" &&
+			run 0 remove --all || return 1
 	done
 	# shellcheck disable=SC2016	# nothing may expand it
-	for release in "$(printf %0128d 1)" "1 2" "$(printf '1\1772')" "$(printf '1\0042')" '1\2' "1'2" \
+	for release in "$(printf %0128d 1)" "1 2" "$(printf '1\1772')" "$(printf '1\0042')" '1\2' \
+		"1'2" \
 			'1`2' '1*2' '1?2' '1$2' . .a ../a; do
 		archive "$tmp/x" "$release" && run 1 extract --archive "$tmp/x" &&
 			prints "contains no valid release" || return 1

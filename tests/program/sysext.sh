@@ -32,11 +32,16 @@ makes() {
 		run 0 extract --sysext &&
 		prints "$extension: created; run \"systemd-sysext refresh\"" &&
 		[ "$(readlink "$run_link")" = "$cache_tree" ] &&
-		only "$extension" .kheaders usr && only "$extension/usr/lib" extension-release.d modules &&
-		only "$extension/usr/lib/extension-release.d" "extension-release.kheaders-$running" &&
-		grep -q -x ID=_any "$extension"/usr/lib/extension-release.d/* && mode 755 "$extension" &&
-		only "$extension/usr/lib/modules/$running" build && linked && merge && linked "$run_link" &&
-		[ -e "$link/Makefile" ] && run 0 extract --sysext && prints_nothing && run 0 extract &&
+		only "$extension" .kheaders usr &&
+		only "$extension/usr/lib" extension-release.d modules &&
+		only "$extension/usr/lib/extension-release.d" \
+		"extension-release.kheaders-$running" &&
+		grep -q -x ID=_any "$extension"/usr/lib/extension-release.d/* &&
+		mode 755 "$extension" &&
+		only "$extension/usr/lib/modules/$running" build && linked && merge &&
+		linked "$run_link" &&
+		[ -e "$link/Makefile" ] && run 0 extract --sysext && prints_nothing &&
+		run 0 extract &&
 		prints_nothing && run 0 status && prints "-> $cache_tree"
 }
 
@@ -46,7 +51,8 @@ reboot() {
 }
 
 rebooted() {
-	makes && reboot && linked "$run_link" && [ ! -e "$link" ] && run 0 extract && prints_nothing &&
+	makes && reboot && linked "$run_link" && [ ! -e "$link" ] && run 0 extract &&
+		prints_nothing &&
 		[ -e "$link/Makefile" ]
 }
 
@@ -54,11 +60,13 @@ rebooted() {
 stale() {
 	makes && kernel b && offer "$tmp/b" && run 0 extract --sysext && prints extracted &&
 		[ -e "$link/b" ] && [ "$(readlink "$run_link")" = "$cache_tree" ] &&
-		kernel c && rm "$sysfs" && run 3 extract --sysext && [ ! -e "$link" ] && [ ! -L "$run_link" ]
+		kernel c && rm "$sysfs" && run 3 extract --sysext && [ ! -e "$link" ] &&
+		[ ! -L "$run_link" ]
 }
 
 removes() {
-	makes && run 0 remove && prints "$extension: removed" && [ ! -e "$link" ] && [ ! -L "$run_link" ] &&
+	makes && run 0 remove && prints "$extension: removed" && [ ! -e "$link" ] &&
+		[ ! -L "$run_link" ] &&
 		only /var/lib/extensions && unmerge && linked && run 3 remove && prints_nothing &&
 		makes && unmerge && run 0 remove && only /var/lib/extensions
 }
@@ -66,31 +74,37 @@ removes() {
 # In memory, all of it goes with a reboot.
 in_memory() {
 	read_only && run 0 extract --sysext --tmpfs && only /var/lib/extensions &&
-		only /run/extensions "kheaders-$running" && merge "/run/extensions/kheaders-$running" &&
+		only /run/extensions "kheaders-$running" &&
+		merge "/run/extensions/kheaders-$running" &&
 		[ "$(readlink "$run_link")" = "$run_tree" ] && [ -e "$link/Makefile" ] &&
 		unmerge && run 0 remove && only /run/extensions && only /run/kheaders
 }
 
 # A link of ours in /usr itself gives way; one of a distribution that serves stays.
 writable() {
-	read_only && mount -o remount,rw /usr/lib/modules && run 0 extract && linked "$cache_tree" &&
+	read_only && mount -o remount,rw /usr/lib/modules && run 0 extract &&
+		linked "$cache_tree" &&
 		run 0 extract --sysext && linked && [ "$(readlink "$run_link")" = "$cache_tree" ] &&
 		run 0 extract && linked && run 0 remove && only /var/lib/extensions &&
 		mkdir -p /usr/src/headers/include/generated && : > /usr/src/headers/Makefile &&
-		: > /usr/src/headers/include/generated/autoconf.h && ln -sfn /usr/src/headers "$link" &&
-		run 0 extract --sysext && prints "kept, as it leads to" && linked /usr/src/headers && only /var/lib/extensions
+		: > /usr/src/headers/include/generated/autoconf.h &&
+		ln -sfn /usr/src/headers "$link" &&
+		run 0 extract --sysext && prints "kept, as it leads to" &&
+		linked /usr/src/headers && only /var/lib/extensions
 }
 
 # On a read-only /usr a dangling link of the distribution is covered.
 dangling() {
 	read_only && mount -o remount,rw /usr/lib/modules && ln -sfn /usr/src/absent "$link" &&
-		mount -o remount,ro /usr/lib/modules && run 0 extract --sysext && linked /usr/src/absent &&
+		mount -o remount,ro /usr/lib/modules && run 0 extract --sysext &&
+		linked /usr/src/absent &&
 		merge && linked "$run_link" && [ -e "$link/Makefile" ] && run 0 remove && unmerge &&
 		linked /usr/src/absent
 }
 
 foreign() {
-	read_only && mkdir "$extension" && echo mine > "$extension/file" && run 1 extract --sysext &&
+	read_only && mkdir "$extension" && echo mine > "$extension/file" &&
+		run 1 extract --sysext &&
 		prints "$extension: refused: exists, and not made by kheaders" && run 0 remove &&
 		only "$extension" file && rm "$extension/file" && run 0 extract --sysext &&
 		only "$extension" .kheaders usr
@@ -100,16 +114,19 @@ foreign() {
 gone() {
 	makes && unmerge && rm -rf "$extension.old" &&
 		cp -a "$extension" /var/lib/extensions/kheaders-1.2.3 &&
-		sed -i "s/^release: .*/release: 1.2.3/" /var/lib/extensions/kheaders-1.2.3/.kheaders &&
+		sed -i "s/^release: .*/release: 1.2.3/" \
+		/var/lib/extensions/kheaders-1.2.3/.kheaders &&
 		run 0 extract --archive "$tmp/other" && run 0 remove --old &&
 		only /var/lib/extensions "kheaders-$running" && merge &&
-		quiet sh "$top/debian/kheaders.postrm" purge && only /var/lib/extensions && [ ! -e /run/kheaders ]
+		quiet sh "$top/debian/kheaders.postrm" purge && only /var/lib/extensions &&
+		[ ! -e /run/kheaders ]
 }
 
 # What systemd itself makes of it, which mounts in a namespace of its own.
 systemd_takes_it() {
 	root=/var/lib/root
-	read_only && run 0 extract --sysext && mkdir -p "$root/usr/lib/modules" "$root/var/lib" || return 1
+	read_only && run 0 extract --sysext && mkdir -p "$root/usr/lib/modules" "$root/var/lib" ||
+		return 1
 	echo ID=test > "$root/usr/lib/os-release"
 	cp -a /var/lib/extensions "$root/var/lib" && mount --make-rshared / &&
 		quiet systemd-sysext --root="$root" merge &&

@@ -164,7 +164,8 @@ accepts_links() {
 		finds "generated/copy.h: link to something other than a file" \
 			'rm include/linux/types.h; mkdir include/linux/types.h' &&
 		finds "generated/copy.h: No such file" 'rm include/linux/types.h' &&
-		finds "generated/copy.h: longer than" 'head -c 2 include/generated/copy.h > include/linux/types.h'
+		finds "generated/copy.h: longer than" \
+		'head -c 2 include/generated/copy.h > include/linux/types.h'
 }
 
 # An archive that cannot be read to its end, and a signal.
@@ -175,14 +176,17 @@ half() {
 		run 1 verify --archive "$tmp/bad" --dest /var/cache/kheaders/1.2.3 &&
 		prints "bad: damaged" || return 1
 	for signal in TERM INT HUP; do
-		strace -qq -o "$tmp/trace" -e trace=read -P /var/cache/kheaders/1.2.3/scripts/random \
-			-e "inject=read:signal=$signal:when=1" "$program" verify --archive "$tmp/long" \
+		strace -qq -o "$tmp/trace" -e trace=read -P \
+			/var/cache/kheaders/1.2.3/scripts/random \
+			-e "inject=read:signal=$signal:when=1" "$program" verify \
+			--archive "$tmp/long" \
 			> "$tmp/output" 2>&1
 		[ $? -eq 1 ] && prints "verify: interrupted" || return 1
 	done
 	for call in read fstat; do
 		strace -qq -o "$tmp/trace" -P /var/cache/kheaders/1.2.3/scripts/random \
-			-e "inject=?$call,?newfstatat:error=EIO" "$program" verify --archive "$tmp/long" \
+			-e "inject=?$call,?newfstatat:error=EIO" "$program" verify \
+			--archive "$tmp/long" \
 			> "$tmp/output" 2>&1
 		[ $? -eq 1 ] && prints "scripts/random: Input/output error" || return 1
 	done
@@ -193,7 +197,8 @@ found() {
 	machine && run 0 extract --archive "$tmp/a" --tmpfs && run 0 verify --archive "$tmp/a" &&
 		prints "$run_tree: matches" && mv "$run_tree" /run/kheaders/.kheaders-staging-1 &&
 		run 1 verify --archive "$tmp/a" && prints "no tree was made from it" &&
-		mkdir -p /var/cache/kheaders/x && mv /run/kheaders/.kheaders-staging-1 /run/kheaders/y &&
+		mkdir -p /var/cache/kheaders/x &&
+		mv /run/kheaders/.kheaders-staging-1 /run/kheaders/y &&
 		run 0 verify --archive "$tmp/a" && prints "/run/kheaders/y: matches" &&
 		cp -a /run/kheaders/y /var/cache/kheaders/y && echo >> /run/kheaders/y/Makefile &&
 		run 0 verify --archive "$tmp/a" && prints "/var/cache/kheaders/y: matches" &&
@@ -203,11 +208,14 @@ found() {
 # In a user namespace the host's root may be nobody; on the host, nobody is a user.
 nobody() {
 	machine && run 0 extract --archive "$tmp/a" --dest /run/t && chown -R 65534 /run/t &&
-		run 1 verify --archive "$tmp/a" --dest /run/t && prints "/run/t: belongs to another user" &&
+		run 1 verify --archive "$tmp/a" --dest /run/t &&
+		prints "/run/t: belongs to another user" &&
 		chown -R 4321 /run/t && run 1 verify --archive "$tmp/a" --dest /run/t || return 1
-	unshare -U --map-root-user "$program" verify --archive "$tmp/a" --dest /run/t > "$tmp/output" 2>&1 &&
+	unshare -U --map-root-user "$program" verify --archive "$tmp/a" \
+		--dest /run/t > "$tmp/output" 2>&1 &&
 		prints "/run/t: matches" && chown 0 /run/t/Makefile || return 1
-	! unshare -U --map-root-user "$program" verify --archive "$tmp/a" --dest /run/t > "$tmp/output" 2>&1 &&
+	! unshare -U --map-root-user "$program" verify --archive "$tmp/a" \
+		--dest /run/t > "$tmp/output" 2>&1 &&
 		prints "Makefile: belongs to another user"
 }
 
