@@ -76,13 +76,13 @@ module: tools kdir
 kdir:
 	@test -e "$(KDIR)/include/config/auto.conf" || { \
 		echo "make: $(KDIR): not a kernel build tree; install the headers of that kernel" \
-			"($$(vm/needs -p kernel-tree)) or give another with KDIR=DIR" >&2; \
+			"($$(scripts/needs -p kernel-tree)) or give another with KDIR=DIR" >&2; \
 		exit 1; }
 
 # What packing needs; any of them may have arguments.
 .PHONY: tools
 tools:
-	@CC="$(HOSTCC)" vm/needs $(firstword $(HOSTCC)) stdio.h $(firstword $(or $(TAR),tar)) \
+	@CC="$(HOSTCC)" scripts/needs $(firstword $(HOSTCC)) stdio.h $(firstword $(or $(TAR),tar)) \
 		$(firstword $(or $(XZ),xz)) $(firstword $(or $(AWK),awk))
 
 .PHONY: pack
@@ -167,7 +167,7 @@ bench:
 pages := userspace/kheaders.8 userspace/kheaders-archive.5
 .PHONY: html
 html:
-	@vm/needs mandoc
+	@scripts/needs mandoc
 	@mkdir -p $(out)/html
 	@for page in $(pages); do \
 		mandoc -T html $$page > $(out)/html/$${page##*/}.html || exit 1; \

@@ -151,9 +151,10 @@ commands_are_tested() {
 	[ ! -s "$tmp/broken" ]
 }
 
-# What vm/needs tells apt to install is what building the Debian package takes.
+# What scripts/needs tells apt to install is what building the Debian package takes.
 packages_agree() {
-	awk '$1 ~ /\.pc$/ || $1 == "pkg-config" { print $2 }' vm/programs | sort > "$tmp/programs"
+	awk '$1 ~ /\.pc$/ || $1 == "pkg-config" { print $2 }' scripts/programs |
+		sort > "$tmp/programs"
 	sed -n '/^Build-Depends:/,/^[^ ]*$/p' debian/control | sed 's/^Build-Depends://' |
 		tr -d ' ' | tr ',' '\n' | grep -v -e '^debhelper' -e '^dh-' -e '^$' -e '^[A-Z]' |
 		sed 's/.*|//' | sort > "$tmp/control"
@@ -225,7 +226,7 @@ ktap_test_result "checks named in howto.md exist" checks_exist
 ktap_test_result "variables in documents are in use" variables_exist
 ktap_test_result "make targets in documents exist" targets_exist
 ktap_test_result "every command in a document names the test that runs it" commands_are_tested
-ktap_test_result "packages in vm/programs are those of debian/control" packages_agree
+ktap_test_result "packages in scripts/programs are those of debian/control" packages_agree
 ktap_test_result "figures in documents are those of bench/" figures_agree
 ktap_test_result "pictures are drawn from the figures of bench/" pictures_agree
 ktap_test_result "every page is in the index" pages_are_indexed

@@ -40,6 +40,6 @@ list_files
 ktap_print_header
 need_kernel_source
 ktap_set_plan 2
-ktap_test_result "checkpatch" kernel_style
-ktap_test_result "clang's analyzer" analyzer_finds_nothing
+ktap_test_result "checkpatch" once kernel_style
+ktap_test_result "clang's analyzer" once analyzer_finds_nothing
 ktap_finished

@@ -89,27 +89,27 @@ other_tools() {
 	done
 	# busybox finds its own xz
 	names "needs: git: not found; apt install git | dnf install git | pacman -S git | zypper \
-install git" "$(command -v busybox)" sh "$top/vm/needs" git || return 1
+install git" "$(command -v busybox)" sh "$top/scripts/needs" git || return 1
 	rm "$tmp/bin/awk"
-	names "awk xz: not found; apt install xz-utils mawk | dnf" "$top/vm/needs" awk xz
+	names "awk xz: not found; apt install xz-utils mawk | dnf" "$top/scripts/needs" awk xz
 }
 
 # A name that the table does not have is missing all the same.
 unknown_name() {
 	machine
-	names "needs: kheaders-xyz: not found" "$top/vm/needs" sh kheaders-xyz
+	names "needs: kheaders-xyz: not found" "$top/scripts/needs" sh kheaders-xyz
 }
 
 table_is_complete() {
-	awk '!/^#/ && NF != 5' "$top/vm/programs" | show
+	awk '!/^#/ && NF != 5' "$top/scripts/programs" | show
 	libraries=$(sed -n 's/^packages := \([^$]*\).*/\1 libkmod/p' "$top/userspace/Makefile")
 	for name in $libraries; do
-		[ -n "$("$top/vm/needs" -p "$name.pc")" ] || {
-			ktap_print_msg "$name: not in vm/programs"
+		[ -n "$("$top/scripts/needs" -p "$name.pc")" ] || {
+			ktap_print_msg "$name: not in scripts/programs"
 			return 1
 		}
 	done
-	[ -n "$libraries" ] && awk '!/^#/ && NF != 5 { exit 1 }' "$top/vm/programs"
+	[ -n "$libraries" ] && awk '!/^#/ && NF != 5 { exit 1 }' "$top/scripts/programs"
 }
 
 # No other package manager is run.
@@ -200,8 +200,8 @@ ktap_test_result "without pkg-config and libraries" no_libraries
 ktap_test_result "without the kernel's build tree" no_kernel
 ktap_test_result "without git or mandoc" no_git
 ktap_test_result "with any awk, with none, and with busybox as the shell" other_tools
-ktap_test_result "a program that vm/programs does not have" unknown_name
-ktap_test_result "vm/programs has all libraries, and four packages for each" table_is_complete
+ktap_test_result "a program that scripts/programs does not have" unknown_name
+ktap_test_result "scripts/programs has all libraries, and four packages for each" table_is_complete
 ktap_test_result "without apt" no_apt
 ktap_test_result "without root and sudo" not_root
 ktap_test_result "a package that another provides is installed" provided
