@@ -18,6 +18,7 @@ list_files() {
 once() {
 	stamp=$cache/shared/$1-$({
 		clang --version
+		cat "$kernel/release"	# checkpatch is that kernel's
 		echo "$files" | grep -E -e '\.[chS]$' -e '^tests/(lib|meta)/' -e '^kheaders/' |
 			xargs cat CONTRIBUTING
 	} | sha256sum | cut -c 1-12)

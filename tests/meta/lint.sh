@@ -31,7 +31,7 @@ posix_scripts() {
 shell_lint() {
 	passed=$cache/shellcheck-$({
 		shellcheck --version
-		cat tests/lib/*.sh selftests/lib.sh vm/lib.sh
+		cat .shellcheckrc tests/lib/*.sh selftests/lib.sh vm/lib.sh
 	} | sha256sum | cut -c 1-12)
 	mkdir -p "$cache"
 	touch "$passed"
