@@ -193,8 +193,25 @@ dkms_files() {
 	names "/nonexistent: not a kernel build tree" make -C "$tmp/dkms" module KDIR=/nonexistent
 }
 
+# Help needs only what every machine has.
+help_everywhere() {
+	machine
+	# those in trees of archives are run by make alone
+	scripts=$(cd "$top" && grep -l -r --exclude='kheaders_*' '^#/ Usage' vm scripts patches \
+		bench tests/run)
+	[ -n "$scripts" ] || return 1
+	for script in $scripts; do
+		on_machine "$top/$script" -h > "$tmp/output" 2>&1 &&
+			grep -q "^Usage: " "$tmp/output" && continue
+		ktap_print_msg "$script -h"
+		show "$tmp/output"
+		return 1
+	done
+}
+
 ktap_print_header
-ktap_set_plan 13
+ktap_set_plan 14
+ktap_test_result "every script prints its help" help_everywhere
 ktap_test_result "without a compiler and xz" no_compiler
 ktap_test_result "without pkg-config and libraries" no_libraries
 ktap_test_result "without the kernel's build tree" no_kernel
