@@ -22,6 +22,9 @@
 #H   make install     install the module for KDIR and the program; install-program
 #H                    installs only the program, uninstall removes both.  DESTDIR=,
 #H                    PREFIX= (/usr/local by default)
+#H   make install-dkms
+#H                    install the module's source where dkms looks for it
+#H   make dist        write build/kheaders-VERSION.tar.xz, the source of the last commit
 #H   make bench       measure size, time and memory against CONFIG_IKHEADERS
 #H   make lint        run only the quick checks
 #H   make html        render the manual pages into build/html
@@ -39,6 +42,7 @@ CONTENT ?= full
 BUILDDIR ?= build
 HOSTCC ?= cc
 
+version := $(shell cat VERSION)
 out := $(abspath $(BUILDDIR))
 sources := $(addprefix $(CURDIR)/kheaders/,Kbuild kheaders_sysfs.c kheaders_data.S) \
 	$(CURDIR)/scripts/strip_comments.c
@@ -145,6 +149,24 @@ uninstall:
 	$(MAKE) -C userspace BUILDDIR=$(out)/userspace uninstall
 	rm -f "$(DESTDIR)/lib/modules"/*/extra/kheaders.ko* \
 		"$(DESTDIR)/lib/modules"/*/updates/kheaders.ko*
+
+# What dkms needs to build the module.
+.PHONY: install-dkms
+install-dkms: dkms := $(DESTDIR)/usr/src/kheaders-$(version)
+install-dkms:
+	mkdir -p "$(dkms)"
+	cp -R Makefile VERSION dkms.conf kheaders scripts "$(dkms)"
+	rm -f "$(dkms)"/*/.gitignore
+
+.PHONY: dist
+dist: archive := $(out)/kheaders-$(version).tar
+dist:
+	@scripts/needs git xz
+	@mkdir -p $(out)
+	git archive --prefix=kheaders-$(version)/ -o $(archive).new HEAD
+	xz -9 -c $(archive).new > $(archive).xz.new
+	@rm $(archive).new
+	@mv $(archive).xz.new $(archive).xz
 
 .PHONY: series
 series:

@@ -156,7 +156,7 @@ programs_are_rebuilt() {
 # versions FILE...: the version of kheaders wherever a file names it, as FILE:VERSION
 versions() {
 	for name in 'kheaders \(' 'kheaders[- ](-v )?' '(PACKAGE|KHEADERS)_VERSION[ ="]+' \
-		'^Version '; do
+		'^Version:? +' '^pkgver='; do
 		grep -o -E -e "${name}[0-9]+(\.[0-9]+)+" "$@"
 	done | sort -u | sed 's/:.*[^0-9.]\([0-9.]*\)$/:\1/'
 }
@@ -165,8 +165,8 @@ versions() {
 versions_agree() {
 	sed -n 1p NEWS > "$tmp/NEWS"
 	sed -n 1p debian/changelog > "$tmp/changelog"
-	for file in README Documentation/embedded.md dkms.conf debian/kheaders-dkms.install \
-		"$tmp/NEWS" "$tmp/changelog"; do
+	for file in README Documentation/embedded.md dkms.conf packaging/kheaders.spec \
+		packaging/PKGBUILD "$tmp/NEWS" "$tmp/changelog"; do
 		versions "$file" /dev/null > "$tmp/versions"
 		[ -s "$tmp/versions" ] || echo "$file: no version found"
 		grep -v -x -F -e "$file:$(cat VERSION)" "$tmp/versions"

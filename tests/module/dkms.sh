@@ -28,7 +28,7 @@ add_kernel() {
 }
 
 add() {
-	git -C "$top" archive --prefix="kheaders-$version/" HEAD | tar -x -C "$tmp/usr/src" &&
+	quiet make -C "$top" install-dkms DESTDIR="$tmp" &&
 		run_dkms add -m kheaders -v "$version"
 }
 

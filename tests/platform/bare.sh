@@ -186,11 +186,9 @@ set KHEADERS_CACHE" on_machine "$top/vm/fetch" 6.1
 # What kheaders-dkms installs is all that a build needs, up to the kernel's tree.
 dkms_files() {
 	machine cc xz
-	while read -r from to; do
-		to=$tmp/dkms/${to#usr/src/kheaders-"$(cat "$top/VERSION")"}
-		mkdir -p "$to" && cp -r "$top/$from" "$to" || return 1
-	done < "$top/debian/kheaders-dkms.install"
-	names "/nonexistent: not a kernel build tree" make -C "$tmp/dkms" module KDIR=/nonexistent
+	quiet on_machine make -C "$top" install-dkms DESTDIR="$tmp/dkms" || return 1
+	names "/nonexistent: not a kernel build tree" make \
+		-C "$tmp/dkms/usr/src/kheaders-$(cat "$top/VERSION")" module KDIR=/nonexistent
 }
 
 # Help needs only what every machine has.
