@@ -303,6 +303,38 @@ unsigned char *decompress_lzo(const unsigned char *p, size_t size, size_t *len);
 const unsigned char *search_image(const unsigned char *data, size_t size, size_t from,
 				  size_t to, size_t *len, unsigned char **buffer);
 
+/* input.c: an image that dump or publish read */
+
+/*
+ * @mapped: @data is a mapping, not a buffer
+ * @mode: its read permissions, which apply to the archive, too
+ */
+struct image {
+	const char *name;
+	int fd;
+	unsigned char *data;
+	size_t size;
+	bool mapped;
+	mode_t mode;
+};
+
+/* @path: a file, a block device, or "-" for standard input; close it after a failure, too */
+int image_open(struct image *i, const char *path);
+void image_close(struct image *i);
+/* As search_image(), but skips holes of a sparse file. */
+const unsigned char *image_archive(const struct image *i, size_t *len, unsigned char **buffer);
+
+/* output.c: a file that dump or publish write */
+
+int write_all(int fd, const char *name, const unsigned char *p, size_t len);
+/* Reports an error if @path, NULL or "-" for standard output, is a terminal. */
+bool output_is_terminal(const char *path);
+/*
+ * Writes @len bytes to @path.  A regular file appears whole, with the read permissions of
+ * @mode and, unless 0, the modification time @time.
+ */
+int write_output(const char *path, const unsigned char *p, size_t len, mode_t mode, time_t time);
+
 /* cmd_*.c: subcommands */
 
 struct options {

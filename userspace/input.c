@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The image that dump and publish read: mapped, or read to memory if it is a pipe. */
+#define _GNU_SOURCE	/* SEEK_DATA */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "kheaders.h"
+
+/* Read an image that cannot be mapped, such as a pipe. */
+static int read_image(struct image *i)
+{
+	size_t room = 0;
+	unsigned char *more;
+	ssize_t n = 1;
+
+	while (n) {
+		if (i->size == room) {
+			room = room ? 2 * room : 1 << 20;
+			more = room > LARGEST_IMAGE ? NULL : realloc(i->data, room);
+			if (!more)
+				return fail(i->name, "larger than any kernel image");
+			i->data = more;
+		}
+		n = read(i->fd, i->data + i->size, room - i->size);
+		if (n < 0 && errno == EINTR && !interrupted)
+			continue;
+		if (n < 0)
+			return fail_errno(i->name, NULL);
+		i->size += n;
+	}
+	return 0;
+}
+
+static int map_image(struct image *i)
+{
+	off_t size = lseek(i->fd, 0, SEEK_END);
+	void *data = MAP_FAILED;
+
+	if (size > 0 && (uintmax_t)size <= SIZE_MAX)
+		data = mmap(NULL, size, PROT_READ, MAP_PRIVATE, i->fd, 0);
+	else if (size > 0)
+		errno = EFBIG;
+	if (!size)
+		return fail(i->name, "empty");
+	if (data == MAP_FAILED)
+		return fail_errno(i->name, NULL);
+	i->data = data;
+	i->size = size;
+	i->mapped = true;
+	return 0;
+}
+
+int image_open(struct image *i, const char *path)
+{
+	struct stat st;
+
+	*i = (struct image){ .name = path, .mode = 0600 };
+	if (!strcmp(path, "-")) {
+		i->name = "standard input";
+		i->fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
+	} else {
+		i->fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	}
+	if (i->fd < 0 || fstat(i->fd, &st))
+		return fail_errno(i->name, NULL);
+	if (S_ISDIR(st.st_mode))
+		return fail(i->name, "a directory");
+	if (S_ISREG(st.st_mode) || S_ISBLK(st.st_mode))
+		i->mode = st.st_mode & 0666;
+	if (S_ISREG(st.st_mode) || S_ISBLK(st.st_mode))
+		return map_image(i);
+	if (read_image(i))
+		return -1;
+	return i->size ? 0 : fail(i->name, "empty");
+}
+
+void image_close(struct image *i)
+{
+	if (i->mapped)
+		munmap(i->data, i->size);
+	else
+		free(i->data);
+	if (i->fd >= 0)
+		close(i->fd);
+}
+
+const unsigned char *image_archive(const struct image *i, size_t *len, unsigned char **buffer)
+{
+	off_t from, to, next;
+	const unsigned char *archive = NULL;
+
+	*buffer = NULL;
+	for (next = 0; !archive && next < (off_t)i->size; next = to) {
+		from = i->mapped ? lseek(i->fd, next, SEEK_DATA) : next;
+		if (from < 0 && errno == ENXIO)
+			break;
+		if (from < 0)
+			from = next;
+		to = i->mapped ? lseek(i->fd, from, SEEK_HOLE) : (off_t)i->size;
+		if (to <= from || to > (off_t)i->size)
+			to = i->size;
+		archive = search_image(i->data, i->size, from, to, len, buffer);
+	}
+	return archive;
+}
