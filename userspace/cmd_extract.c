@@ -37,10 +37,10 @@ static int identify(const struct extraction *x, int tree, struct identity *id)
 
 	*id = x->kernel;
 	strcpy(id->sha256, s->sha256);
-	id->from_file = s->from_file;
+	id->origin = s->origin;
 	if (tree_release(tree, s->name, id->release, sizeof(id->release)))
 		return -1;
-	if (s->from_file)
+	if (s->origin == FROM_FILE)
 		id->build_id[0] = '\0';
 	else if (strcmp(id->release, x->kernel.release))
 		return fail(s->name, "made for Linux %s, but %s is running", id->release,
@@ -187,9 +187,18 @@ static int look(struct extraction *x)
 	default:
 		done = false;
 	}
-	if (x->source.from_file)
+	if (x->source.origin == FROM_FILE)
 		done = !strcmp(marker.sha256, x->source.sha256);
 	return done && !x->o->force;
+}
+
+static enum exit_status open_source(struct extraction *x)
+{
+	enum exit_status status = source_open(&x->source, NULL, x->o->debuginfod);
+
+	if (status != EXIT_NOTHING || !x->o->debuginfod)
+		return status;
+	return debuginfod_open(&x->source, &x->kernel, &x->l);
 }
 
 /* Under the lock, look again: another run may have extracted the tree meanwhile. */
@@ -199,7 +208,7 @@ static enum exit_status extract_locked(struct extraction *x)
 	int done = look(x);
 
 	if (!done && x->source.fd < 0) {
-		status = source_open(&x->source, NULL);
+		status = open_source(x);
 		if (status != EXIT_GOOD)
 			return status;
 		/* without a build-id only the checksum identifies the kernel */
@@ -309,7 +318,7 @@ static enum exit_status extract_image(struct extraction *x)
 	if (location_lock(&x->l))
 		return EXIT_FAILED;
 	if (x->source.fd < 0)
-		status = source_open(&x->source, NULL);
+		status = open_source(x);
 	if (status != EXIT_GOOD)
 		return status;
 	x->made = !make_image_file(x);
@@ -325,7 +334,7 @@ enum exit_status cmd_extract(const struct options *o)
 	if (running_kernel(&x.kernel))
 		return EXIT_FAILED;
 	if (o->archive)
-		status = source_open(&x.source, o->archive);
+		status = source_open(&x.source, o->archive, false);
 	if (status == EXIT_GOOD && open_location(&x))
 		status = EXIT_FAILED;
 	if (status == EXIT_GOOD)

@@ -144,7 +144,7 @@ static int gather(struct status *s)
 	s->module = module_state();
 	/* the checksum identifies a kernel without a build-id */
 	if (!s->kernel.build_id[0] && !access(SYSFS_FILE, R_OK) &&
-	    source_open(&source, NULL) == EXIT_GOOD) {
+	    source_open(&source, NULL, false) == EXIT_GOOD) {
 		strcpy(s->kernel.sha256, source.sha256);
 		source_close(&source, false);
 	}
@@ -184,7 +184,8 @@ static void print_text(const struct status *s)
 	printf("module:  %s\n", module ? module : "none");
 	print_link(s);
 	for (t = s->trees; t; t = t->next)
-		printf("tree:    %s, %s\n", t->path, state_text(t->state));
+		printf("tree:    %s, %s%s\n", t->path, state_text(t->state),
+		       t->marker.origin == FROM_DEBUGINFOD ? ", from debuginfod" : "");
 	if (!s->trees)
 		printf("tree:    none\n");
 }
@@ -218,8 +219,7 @@ static void print_json_tree(const struct tree *t)
 	print_string("release", t->marker.release, ", ");
 	print_string("build_id", t->marker.build_id, ",\n      ");
 	print_string("sha256", t->marker.sha256, ",\n      ");
-	print_string("source", !t->marker.sha256[0] ? NULL :
-			       t->marker.from_file ? "file" : "kernel", ", ");
+	print_string("source", t->marker.sha256[0] ? origin_name(t->marker.origin) : NULL, ", ");
 	printf("\"linked\": %s }%s\n", t->linked ? "true" : "false", t->next ? "," : "");
 }
 

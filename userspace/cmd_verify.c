@@ -267,7 +267,7 @@ static void check_marker(struct check *c, const struct identity *kernel)
 	if (!what && !tree_release(c->tree, c->path, release, sizeof(release)) &&
 	    strcmp(id.release, release))
 		what = "names another release";
-	if (!what && !c->source->from_file && !id.from_file &&
+	if (!what && c->source->origin != FROM_FILE && id.origin != FROM_FILE &&
 	    strcmp(id.build_id, kernel->build_id))
 		what = "names another kernel";
 	if (what)
@@ -357,19 +357,19 @@ static int default_tree(struct search *s, const char *release)
 
 	for (i = 0; i < 2; i++) {
 		snprintf(s->path, sizeof(s->path), "%s/%s", directories[i], release);
-		if (!s->source->from_file && !access(s->path, F_OK))
+		if (s->source->origin != FROM_FILE && !access(s->path, F_OK))
 			return 0;
 		*s->path = '\0';
 		s->directory = directories[i];
 		dir = open(s->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		if (dir >= 0 && s->source->from_file)
+		if (dir >= 0 && s->source->origin == FROM_FILE)
 			list_directory(dir, find_tree, s);
 		if (dir >= 0)
 			close(dir);
 		if (*s->path)
 			return 0;
 	}
-	if (s->source->from_file)
+	if (s->source->origin == FROM_FILE)
 		return fail(s->source->name, "no tree was made from it in %s; see --dest",
 			    CACHE_DIRECTORY);
 	return fail(CACHE_DIRECTORY, "no tree of Linux %s; run \"kheaders extract\"", release);
@@ -385,7 +385,7 @@ enum exit_status cmd_verify(const struct options *o)
 
 	if (running_kernel(&kernel))
 		return EXIT_FAILED;
-	status = source_open(&source, o->archive);
+	status = source_open(&source, o->archive, false);
 	if (status != EXIT_GOOD)
 		return status;
 	if (!o->dest)

@@ -35,6 +35,9 @@
 #define RUST_DIRECTORY "rust"
 #define RUST_TARGET "scripts/target.json"
 #define RUSTC_CFG "include/generated/rustc_cfg"
+/* in files that publish writes; a name cannot change, as servers have such files */
+#define ARCHIVE_SECTION ".kheaders"
+#define IDENTITY_SECTION ".kheaders.id"
 #define UTSRELEASE "include/generated/utsrelease.h"
 
 enum exit_status { EXIT_GOOD = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_NOTHING = 3 };
@@ -92,18 +95,22 @@ int remove_tree_last(int parent, const char *name, const char *last);
 #define SHA256_HEX 65
 #define BUILD_ID_HEX 129
 
+/* Where an archive came from: the running kernel, a file, or a debuginfod server. */
+enum origin { FROM_KERNEL, FROM_FILE, FROM_DEBUGINFOD };
+
 /*
  * @release: as uname -r prints it
  * @build_id: of the kernel, in hex; empty if unknown
  * @sha256: of the archive, in hex; empty if unknown
- * @from_file: the archive was a file, not the running kernel's
  */
 struct identity {
 	char release[128];
 	char build_id[BUILD_ID_HEX];
 	char sha256[SHA256_HEX];
-	bool from_file;
+	enum origin origin;
 };
+
+#define IDENTITY_TEXT 512
 
 /* State of the path of a tree; see Documentation/states.md */
 enum tree_state {
@@ -119,6 +126,12 @@ enum tree_state {
 	TREE_CURRENT,	/* of the running kernel */
 };
 
+const char *origin_name(enum origin origin);
+/* Prints @size bytes as 2 * @size digits. */
+void print_hex(const unsigned char *bytes, size_t size, char *hex);
+/* Prints, or parses, all but the origin as lines, which a marker begins with. */
+void identity_print(const struct identity *id, char text[IDENTITY_TEXT]);
+bool identity_parse(const char *text, struct identity *id);
 int running_kernel(struct identity *id);
 bool release_is_valid(const char *release);
 /* Returns 1 and fills @id if @tree is complete, 0 if it is not, -1 with errno set. */
@@ -182,17 +195,25 @@ struct source {
 	int fd;
 	mode_t mode;
 	char sha256[SHA256_HEX];
-	bool from_file, loaded;
+	enum origin origin;
+	bool loaded;
 	struct xz *xz;
 };
 
-/* @file: a path, "-" for standard input, or NULL for the running kernel's archive */
-enum exit_status source_open(struct source *s, const char *file);
+/*
+ * @file: a path, "-" for standard input, or NULL for the running kernel's archive, which may
+ * be missing without a message if @optional
+ */
+enum exit_status source_open(struct source *s, const char *file, bool optional);
+/* The same for the open file @from, which it closes. */
+enum exit_status source_open_fd(struct source *s, const char *name, enum origin origin, int from);
 int source_close(struct source *s, bool keep_module);
 /* The mode of a directory or file extracted from a member with @mode. */
 mode_t directory_mode(mode_t mode);
 mode_t file_mode(mode_t mode);
 bool source_is_public(const struct source *s);
+/* Copies the release from @text, the content of UTSRELEASE. */
+int parse_release(const char *text, const char *name, char *release, size_t size);
 /* Reads the release of a tree from its headers. */
 int tree_release(int tree, const char *name, char *release, size_t size);
 
@@ -235,6 +256,15 @@ int location_commit(struct location *l, const char *staged);
 int location_retire(struct location *l);
 /* The same for @name in the open directory @dir, on the same file system. */
 int location_retire_from(struct location *l, int dir, const char *name);
+
+/* debuginfod.c: archives of other servers */
+
+/*
+ * Opens the archive that the servers in DEBUGINFOD_URLS have for the running @kernel; @l is
+ * locked.  Returns EXIT_NOTHING after a message if they have none.
+ */
+enum exit_status debuginfod_open(struct source *s, const struct identity *kernel,
+				 struct location *l);
 
 /* link.c: the build link, see Documentation/states.md */
 
@@ -286,6 +316,14 @@ int make_image(int dir, const char *name, const char *path, int tree, mode_t mod
 /* Precompiles a header for BPF programs in the tree at @l, which must be locked. */
 int make_pch(struct location *l);
 
+/* kernel.c */
+
+/*
+ * Is @data an uncompressed kernel?  Fills the release and the build-id of @id, which is not
+ * that of an ELF file inside, such as the vDSO.
+ */
+bool kernel_identify(const unsigned char *data, size_t size, struct identity *id);
+
 /* lzo.c */
 
 #define LARGEST_IMAGE (1ULL << 30)	/* larger than any kernel */
@@ -302,6 +340,9 @@ unsigned char *decompress_lzo(const unsigned char *p, size_t size, size_t *len);
  */
 const unsigned char *search_image(const unsigned char *data, size_t size, size_t from,
 				  size_t to, size_t *len, unsigned char **buffer);
+
+/* Finds the kernel in the image @data, compressed or not. */
+bool search_kernel(const unsigned char *data, size_t size, struct identity *id);
 
 /* input.c: an image that dump or publish read */
 
@@ -335,11 +376,18 @@ bool output_is_terminal(const char *path);
  */
 int write_output(const char *path, const unsigned char *p, size_t len, mode_t mode, time_t time);
 
+/* elf.c: the file that publish writes */
+
+/* Returns a new buffer of *@size bytes, or NULL. */
+unsigned char *make_elf(const struct identity *id, const unsigned char *archive, size_t len,
+			size_t *size);
+
 /* cmd_*.c: subcommands */
 
 struct options {
-	const char *archive, *dest, *image, *output, *operand;
+	const char *archive, *dest, *image, *output, *build_id, *kernel, *operand;
 	bool json, tmpfs, pch, link, no_link, keep_module, force, quiet, old, all, sysext;
+	bool debuginfod;
 };
 
 enum exit_status cmd_status(const struct options *o);
@@ -347,5 +395,6 @@ enum exit_status cmd_extract(const struct options *o);
 enum exit_status cmd_remove(const struct options *o);
 enum exit_status cmd_verify(const struct options *o);
 enum exit_status cmd_dump(const struct options *o);
+enum exit_status cmd_publish(const struct options *o);
 
 #endif

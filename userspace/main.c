@@ -41,6 +41,8 @@ static const struct option_row extract_options[] = {
 	TAKES("archive", "FILE", archive,
 	      "extract FILE, \"-\" for standard input, instead of\n"
 	      SYSFS_FILE "; create no link without --link"),
+	FLAG("debuginfod", debuginfod,
+	     "ask the servers in DEBUGINFOD_URLS if the kernel has no\narchive"),
 	TAKES("dest", "DIR", dest, "extract to DIR, not " CACHE_DIRECTORY "/RELEASE"),
 	FLAG("tmpfs", tmpfs, "extract to memory, " RUN_DIRECTORY "/RELEASE"),
 	TAKES("image", "FILE", image,
@@ -79,6 +81,14 @@ static const struct option_row dump_options[] = {
 	END
 };
 
+static const struct option_row publish_options[] = {
+	{ "output", "FILE", offsetof(struct options, output),
+	  "write to FILE instead of standard output", 'o' },
+	TAKES("kernel", "FILE", kernel, "take the build-id from FILE, the image of a kernel"),
+	TAKES("build-id", "HEX", build_id, "the build-id of the kernel"),
+	END
+};
+
 /* @good, @nothing: meaning of exit status 0, 3; @operand: required file argument or NULL */
 static const struct command {
 	const char *name;
@@ -107,6 +117,11 @@ static const struct command {
 	  dump_options, "written", "IMAGE has no archive in it",
 	  "IMAGE is a file, a block device, or \"-\" for standard input: a vmlinux, bzImage,\n"
 	  "Image, Image.gz or similar, or kheaders.ko, compressed or not.\n\n" },
+	{ "publish", cmd_publish, "IMAGE",
+	  "write a file with which debuginfod serves the archive",
+	  publish_options, "written", "IMAGE has no archive in it",
+	  "IMAGE is an image as for \"kheaders dump\", or an archive.  For an archive or a\n"
+	  "module, --kernel or --build-id is required.\n\n" },
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
@@ -116,7 +131,8 @@ static const char *const conflicts[][2] = {
 	{ "link", "no-link" }, { "tmpfs", "dest" }, { "image", "dest" }, { "image", "tmpfs" },
 	{ "image", "pch" }, { "image", "link" }, { "image", "force" },
 	{ "sysext", "dest" }, { "sysext", "image" }, { "sysext", "archive" },
-	{ "sysext", "no-link" }, { "old", "all" }, { "dest", "old" }, { "dest", "all" },
+	{ "sysext", "no-link" }, { "debuginfod", "archive" },
+	{ "old", "all" }, { "dest", "old" }, { "dest", "all" },
 };
 
 static void print_main_help(FILE *out)

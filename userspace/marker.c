@@ -18,10 +18,29 @@
 
 #define NOTES "/sys/kernel/notes"	/* exists if the kernel has a build-id */
 
+static const char *const origins[] = {
+	[FROM_KERNEL] = "kernel",
+	[FROM_FILE] = "file",
+	[FROM_DEBUGINFOD] = "debuginfod",
+};
+
+const char *origin_name(enum origin origin)
+{
+	return origins[origin];
+}
+
+void print_hex(const unsigned char *bytes, size_t size, char *hex)
+{
+	size_t i;
+
+	for (i = 0; i < size; i++)
+		sprintf(hex + 2 * i, "%02x", bytes[i]);
+}
+
 /* Find NT_GNU_BUILD_ID in the notes in @buf, which have the format of elf(5). */
 static void find_build_id(const unsigned char *buf, size_t len, char *hex)
 {
-	size_t at = 0, name, desc, i;
+	size_t at = 0, name, desc;
 	Elf64_Nhdr note;
 
 	while (len - at >= sizeof(note)) {
@@ -35,8 +54,7 @@ static void find_build_id(const unsigned char *buf, size_t len, char *hex)
 		if (note.n_type == NT_GNU_BUILD_ID && note.n_namesz == 4 &&
 		    !memcmp(buf + name, "GNU", 4) &&
 		    note.n_descsz * 2 < BUILD_ID_HEX) {
-			for (i = 0; i < note.n_descsz; i++)
-				sprintf(hex + 2 * i, "%02x", buf[desc + i]);
+			print_hex(buf + desc, note.n_descsz, hex);
 			return;
 		}
 		at = desc + ((note.n_descsz + 3) & ~3U);
@@ -99,9 +117,25 @@ static void get_field(const char *text, const char *key, char *value, size_t siz
 	}
 }
 
+void identity_print(const struct identity *id, char text[IDENTITY_TEXT])
+{
+	snprintf(text, IDENTITY_TEXT, "release: %s\nbuild-id: %s\nsha256: %s\n", id->release,
+		 id->build_id, id->sha256);
+}
+
+bool identity_parse(const char *text, struct identity *id)
+{
+	memset(id, 0, sizeof(*id));
+	get_field(text, "release: ", id->release, sizeof(id->release));
+	get_field(text, "build-id: ", id->build_id, sizeof(id->build_id));
+	get_field(text, "sha256: ", id->sha256, sizeof(id->sha256));
+	return release_is_valid(id->release) && id->sha256[0];
+}
+
 int marker_read(int tree, struct identity *id)
 {
 	char text[1024], source[16] = "";
+	bool valid;
 	struct stat st;
 	ssize_t n = 0;
 	int fd;
@@ -117,23 +151,25 @@ int marker_read(int tree, struct identity *id)
 	if (n <= 0)
 		return n;
 	text[n] = '\0';
-	get_field(text, "release: ", id->release, sizeof(id->release));
-	get_field(text, "build-id: ", id->build_id, sizeof(id->build_id));
-	get_field(text, "sha256: ", id->sha256, sizeof(id->sha256));
+	valid = identity_parse(text, id);
 	get_field(text, "source: ", source, sizeof(source));
-	id->from_file = !strcmp(source, "file");
-	return release_is_valid(id->release) && id->sha256[0];
+	for (id->origin = FROM_DEBUGINFOD; id->origin > FROM_KERNEL; id->origin--) {
+		if (!strcmp(source, origins[id->origin]))
+			break;
+	}
+	return valid;
 }
 
 int marker_write(int tree, const struct identity *id)
 {
+	char text[IDENTITY_TEXT];
 	int fd, ret = 0;
 
+	identity_print(id, text);
 	fd = openat(tree, MARKER, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
 	if (fd < 0)
 		return fail_errno(MARKER, NULL);
-	if (dprintf(fd, "release: %s\nbuild-id: %s\nsha256: %s\nsource: %s\n", id->release,
-		    id->build_id, id->sha256, id->from_file ? "file" : "kernel") < 0 || fsync(fd))
+	if (dprintf(fd, "%ssource: %s\n", text, origins[id->origin]) < 0 || fsync(fd))
 		ret = fail_errno(MARKER, NULL);
 	close(fd);
 	return ret;
@@ -147,5 +183,5 @@ enum tree_state marker_compare(const struct identity *marker, const struct ident
 		return strcmp(marker->build_id, kernel->build_id) ? TREE_STALE : TREE_CURRENT;
 	if (kernel->sha256[0])
 		return strcmp(marker->sha256, kernel->sha256) ? TREE_STALE : TREE_CURRENT;
-	return marker->from_file ? TREE_GIVEN : TREE_UNKNOWN;
+	return marker->origin == FROM_FILE ? TREE_GIVEN : TREE_UNKNOWN;
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The file that dump and publish write: complete, or not there. */
+/* The file that dump and publish write: complete, or unchanged. */
 #define _GNU_SOURCE	/* O_TMPFILE, mkostemp() */
 #include <errno.h>
 #include <fcntl.h>

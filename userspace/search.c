@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Find the archive in an image by the markers around it (see kheaders/kheaders_data.S).  The
- * image may be compressed as a whole (a module, Image.gz) or contain compressed data after
- * the code that decompresses it (bzImage and others).
+ * Find the archive in an image by the markers around it (see kheaders/kheaders_data.S), or find
+ * the kernel.  The image may be compressed as a whole (a module, Image.gz) or contain compressed
+ * data after the code that decompresses it (bzImage and others).
  */
 #define _GNU_SOURCE	/* memmem() */
 #include <archive.h>
@@ -83,6 +83,15 @@ static const unsigned char *find_archive(const unsigned char *data, size_t size,
 			return archive;
 	}
 	return NULL;
+}
+
+/* The same for a kernel. */
+static const unsigned char *find_kernel(const unsigned char *data, size_t size, size_t *len)
+{
+	struct identity id;
+
+	*len = size;
+	return kernel_identify(data, size, &id) ? data : NULL;
 }
 
 /*
@@ -205,11 +214,14 @@ static unsigned char *decompress(const struct magic *magic, const unsigned char 
 	return buf;
 }
 
-/* The archive in the compressed data at @p; NULL if there is none. */
+/* Finds something of *@len bytes in uncompressed data, or returns NULL. */
+typedef const unsigned char *find_fn(const unsigned char *data, size_t size, size_t *len);
+
+/* What @find finds in the compressed data at @p; NULL if it finds nothing. */
 static const unsigned char *compressed_at(const unsigned char *p, const unsigned char *end,
-					  size_t *len, unsigned char **buffer)
+					  find_fn *find, size_t *len, unsigned char **buffer)
 {
-	const unsigned char *archive;
+	const unsigned char *found;
 	unsigned int i;
 	size_t size;
 
@@ -217,32 +229,59 @@ static const unsigned char *compressed_at(const unsigned char *p, const unsigned
 		if ((size_t)(end - p) < magics[i].len || memcmp(p, magics[i].bytes, magics[i].len))
 			continue;
 		*buffer = decompress(&magics[i], p, end - p, &size);
-		archive = *buffer ? find_archive(*buffer, size, len) : NULL;
-		if (archive)
-			return archive;
+		found = *buffer ? find(*buffer, size, len) : NULL;
+		if (found)
+			return found;
 		free(*buffer);
 		*buffer = NULL;
 	}
 	return NULL;
 }
 
+/* May a marker or compressed data start with @byte? */
+static bool is_first(unsigned char byte)
+{
+	static bool first[256];
+	unsigned int i;
+
+	if (!first[(unsigned char)mark_start[0]]) {
+		for (i = 0; i < MAGICS; i++)
+			first[(unsigned char)magics[i].bytes[0]] = true;
+		first[(unsigned char)mark_start[0]] = true;
+	}
+	return first[byte];
+}
+
 const unsigned char *search_image(const unsigned char *data, size_t size, size_t from,
 				  size_t to, size_t *len, unsigned char **buffer)
 {
 	const unsigned char *p, *end = data + size, *archive = NULL;
-	bool first[256] = { };
-	unsigned int i;
 
 	*buffer = NULL;
-	first[(unsigned char)mark_start[0]] = true;
-	for (i = 0; i < MAGICS; i++)
-		first[(unsigned char)magics[i].bytes[0]] = true;
 	for (p = data + from; !archive && p < data + to; p++) {
-		if (!first[*p])
+		if (!is_first(*p))
 			continue;
 		archive = archive_at(p, end, len);
 		if (!archive)
-			archive = compressed_at(p, end, len, buffer);
+			archive = compressed_at(p, end, find_archive, len, buffer);
 	}
 	return archive;
+}
+
+bool search_kernel(const unsigned char *data, size_t size, struct identity *id)
+{
+	const unsigned char *p, *found = NULL;
+	unsigned char *buffer = NULL;
+	size_t len;
+
+	if (kernel_identify(data, size, id))
+		return true;
+	for (p = data; !found && p < data + size; p++) {
+		if (is_first(*p))
+			found = compressed_at(p, data + size, find_kernel, &len, &buffer);
+	}
+	if (found)
+		kernel_identify(found, len, id);
+	free(buffer);
+	return found;
 }

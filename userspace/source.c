@@ -18,20 +18,10 @@
 #define LARGEST_ARCHIVE (256LL << 20)
 #define TRIES 200		/* every 20 ms, while others load and unload the module */
 
-static void print_hex(struct sha256_ctx *ctx, char *hex)
-{
-	uint8_t digest[SHA256_DIGEST_SIZE];
-	size_t i;
-
-	sha256_digest(ctx, sizeof(digest), digest);
-	for (i = 0; i < sizeof(digest); i++)
-		sprintf(hex + 2 * i, "%02x", digest[i]);
-}
-
 /* Copy @from to s->fd; -1 with errno set. */
 static int copy(struct source *s, int from)
 {
-	unsigned char buf[1 << 16];
+	unsigned char buf[1 << 16], digest[SHA256_DIGEST_SIZE];
 	struct sha256_ctx ctx;
 	long long size = 0;
 	ssize_t n;
@@ -51,7 +41,8 @@ static int copy(struct source *s, int from)
 		}
 		sha256_update(&ctx, n, buf);
 	}
-	print_hex(&ctx, s->sha256);
+	sha256_digest(&ctx, sizeof(digest), digest);
+	print_hex(digest, sizeof(digest), s->sha256);
 	return 0;
 }
 
@@ -103,7 +94,7 @@ static enum exit_status take_file(struct source *s, const char *file)
  * The file exists only while the module is loaded, and another process may unload the module
  * at any time, even during a read.  In that case retry.
  */
-static enum exit_status take_running(struct source *s)
+static enum exit_status take_running(struct source *s, bool optional)
 {
 	enum module_load load = LOAD_DONE;
 	int tries, from;
@@ -124,6 +115,8 @@ static enum exit_status take_running(struct source *s)
 		if (!s->loaded)
 			usleep(20000);
 	}
+	if (load == LOAD_NONE && optional)
+		return EXIT_NOTHING;
 	if (load == LOAD_NONE)
 		fail(SYSFS_FILE, "not found, and no module %s for this kernel; it was built "
 		     "without CONFIG_KHEADERS_SYSFS", MODULE_NAME);
@@ -137,16 +130,16 @@ static enum exit_status take_running(struct source *s)
 	return load == LOAD_NONE ? EXIT_NOTHING : EXIT_FAILED;
 }
 
-enum exit_status source_open(struct source *s, const char *file)
+static int source_begin(struct source *s, const char *name, enum origin origin)
 {
-	enum exit_status status = EXIT_FAILED;
-
-	*s = (struct source){ .name = file ? file : SYSFS_FILE, .from_file = file };
+	*s = (struct source){ .name = name, .origin = origin };
 	s->fd = memfd_create("kheaders.tar.xz", MFD_CLOEXEC);
-	if (s->fd < 0)
-		fail_errno("memfd_create", NULL);
-	else
-		status = file ? take_file(s, file) : take_running(s);
+	return s->fd < 0 ? fail_errno("memfd_create", NULL) : 0;
+}
+
+/* Open the copied archive, or clean up after a failure. */
+static enum exit_status source_end(struct source *s, enum exit_status status)
+{
 	if (status == EXIT_GOOD) {
 		s->xz = xz_open(s->fd, s->name);
 		if (!s->xz)
@@ -155,6 +148,28 @@ enum exit_status source_open(struct source *s, const char *file)
 	if (status != EXIT_GOOD)
 		source_close(s, false);
 	return status;
+}
+
+enum exit_status source_open(struct source *s, const char *file, bool optional)
+{
+	if (source_begin(s, file ? file : SYSFS_FILE, file ? FROM_FILE : FROM_KERNEL))
+		return EXIT_FAILED;
+	return source_end(s, file ? take_file(s, file) : take_running(s, optional));
+}
+
+enum exit_status source_open_fd(struct source *s, const char *name, enum origin origin, int from)
+{
+	enum exit_status status = EXIT_GOOD;
+
+	if (source_begin(s, name, origin)) {
+		close(from);
+		return EXIT_FAILED;
+	}
+	if (take(s, from)) {
+		fail_errno(name, NULL);
+		status = EXIT_FAILED;
+	}
+	return source_end(s, status);
 }
 
 int source_close(struct source *s, bool keep_module)
@@ -189,28 +204,34 @@ mode_t file_mode(mode_t mode)
 	return mode & 0004 ? 0644 : 0600;
 }
 
-/* Read the release from include/generated/utsrelease.h. */
-int tree_release(int tree, const char *name, char *release, size_t size)
+int parse_release(const char *text, const char *name, char *release, size_t size)
 {
 	static const char before[] = "#define UTS_RELEASE \"";
+	const char *start = strstr(text, before);
+	size_t len = start ? strcspn(start + strlen(before), "\"") : 0;
+
+	if (!len)
+		return fail(name, "no kernel headers: %s is missing or invalid", UTSRELEASE);
+	start += strlen(before);
+	if (start[len] && len < size) {
+		memcpy(release, start, len);
+		release[len] = '\0';
+		if (release_is_valid(release))
+			return 0;
+	}
+	return fail(name, "refused: %s contains no valid release", UTSRELEASE);
+}
+
+int tree_release(int tree, const char *name, char *release, size_t size)
+{
 	int fd = open_below(tree, UTSRELEASE, O_RDONLY);
 	ssize_t n = -1;
-	char text[512], *start;
-	size_t len;
+	char text[512];
 
 	if (fd >= 0) {
 		n = read(fd, text, sizeof(text) - 1);
 		close(fd);
 	}
 	text[n < 0 ? 0 : n] = '\0';
-	start = strstr(text, before);
-	len = start ? strcspn(start + strlen(before), "\"") : 0;
-	if (!len)
-		return fail(name, "no kernel headers: %s is missing or invalid", UTSRELEASE);
-	start += strlen(before);
-	start[len] = '\0';
-	if (len >= size || !release_is_valid(start))
-		return fail(name, "refused: %s contains no valid release", UTSRELEASE);
-	strcpy(release, start);
-	return 0;
+	return parse_release(text, name, release, size);
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * A libFuzzer target for the program's readers of untrusted data.  FUZZ_PART selects the
- * kind of input: "archive" for an archive's tar file, "image" for an image with an archive
- * or compressed data in it, or "xz" for an xz file.  It includes the program's sources.
+ * kind of input: "archive" for an archive's tar file, "image" for an image with an archive,
+ * a kernel or compressed data in it, or "xz" for an xz file.  It includes the program's sources.
  */
 #define _GNU_SOURCE	/* memmem(), asprintf() */
 #include "../../userspace/tar.c"
@@ -117,11 +117,14 @@ static void read_image(const uint8_t *data, size_t size)
 {
 	const unsigned char *archive;
 	unsigned char *buffer;
+	struct identity id;
 	size_t len;
 
 	archive = search_image(data, size, 0, size, &len, &buffer);
 	assert(!archive || buffer || (archive >= data && len <= size));
 	free(buffer);
+	if (kernel_identify(data, size, &id))
+		assert(release_is_valid(id.release) && strlen(id.build_id) >= 16);
 }
 
 /* As from a file: the index first, then every part to its end. */

@@ -19,7 +19,8 @@ longest=16384
 build_fuzzer() {
 	quiet clang -g -O1 -Wall -Wextra -Werror -std=gnu11 -fsanitize=fuzzer,address,undefined \
 		-fno-sanitize-recover=all -o "$2" "$1/tests/program/fuzz_program.c" \
-		"$1/userspace/lzo.c" -larchive -llzma -lzstd -llzo2
+		"$1/userspace/lzo.c" "$1/userspace/kernel.c" "$1/userspace/marker.c" \
+		-larchive -llzma -lzstd -llzo2
 }
 
 # Good and hostile archives as tar files, and images that contain an archive.  With small
@@ -39,6 +40,11 @@ seed_all() {
 		printf 'int a;\n' | xz --check=crc32 --lzma2=dict=4KiB
 		printf 'IKHD_ED\0tail'
 	} > "$tmp/image/elf"
+	# a kernel with a program inside, both with a build-id
+	{
+		printf 'Linux version 1.2.3 (x\4\0\0\0\24\0\0\0\3\0\0\0GNU\0%020d' 1
+		head -c 1500 /bin/sh
+	} > "$tmp/image/kernel"
 	for with in gzip bzip2 'xz --check=crc32 --lzma2=dict=4KiB' \
 		'xz --format=lzma --lzma1=dict=4KiB' 'zstd -q' 'lz4 -q -l' lzop; do
 		{ printf 'head'; $with -c < "$tmp/image/elf"; printf tail; } \
@@ -58,6 +64,9 @@ write_dictionary() {
 		"\x28\xb5\x2f\xfd"
 		"\x02\x21\x4c\x18"
 		"\x89LZO\x00\x0d\x0a\x1a\x0a"
+		"Linux version "
+		"GNU\x00"
+		"\x7fELF"
 		"ustar\x0000"
 		"ustar  \x00"
 		"../"

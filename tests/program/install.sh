@@ -34,12 +34,15 @@ man_is_clean() {
 		quiet mandoc -T lint "$top/userspace/kheaders.8"
 }
 
-# The drop-in for a read-only /usr.
+# With and without the drop-ins, for a read-only /usr and for debuginfod.
 unit_is_clean() {
 	dropin=$tmp/dest/usr/lib/systemd/system/kheaders.service.d
-	mkdir -p "$dropin" && sed "s,=/usr/sbin/kheaders,=$tmp/dest/usr/sbin/kheaders," \
-		"$tmp/dest/usr/share/doc/kheaders/sysext.conf" > "$dropin/sysext.conf" &&
-		plain_unit_is_clean && rm -r "$dropin" && plain_unit_is_clean
+	for conf in sysext debuginfod; do
+		mkdir -p "$dropin" && sed "s,=/usr/sbin/kheaders,=$tmp/dest/usr/sbin/kheaders," \
+			"$tmp/dest/usr/share/doc/kheaders/$conf.conf" > "$dropin/$conf.conf" &&
+			plain_unit_is_clean && rm -r "$dropin" || return 1
+	done
+	plain_unit_is_clean
 }
 
 plain_unit_is_clean() {

@@ -8,7 +8,7 @@
 # shellcheck disable=SC2154	# what test.sh has set
 . "$(dirname "$0")/../lib/program.sh"
 
-commands="status extract remove verify dump"
+commands="status extract remove verify dump publish"
 
 # error TEXT ARGUMENT...: a usage error that prints TEXT in one line
 error() {
@@ -31,6 +31,8 @@ errors() {
 		error "--image and --tmpfs: cannot be combined" extract --image x --tmpfs &&
 		error "--tmpfs and --dest: cannot be combined" extract --dest x --tmpfs &&
 		error "--old and --all: cannot be combined" remove --old --all &&
+		error "--debuginfod and --archive: cannot be combined" \
+		extract --archive x --debuginfod &&
 		error "x: unexpected argument" status x &&
 		error "x: unexpected argument" remove x &&
 		run 2 && prints "Usage: "
@@ -70,7 +72,7 @@ options() {
 }
 
 completion_names_all() {
-	[ "$("$program" --complete | cut -f 1 | head -n 5 | tr '\n' ' ')" = "$commands " ] ||
+	[ "$("$program" --complete | cut -f 1 | head -n 6 | tr '\n' ' ')" = "$commands " ] ||
 		return 1
 	for command in $commands; do
 		options "$command" > "$tmp/options"
