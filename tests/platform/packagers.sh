@@ -136,7 +136,6 @@ version=$(cat "$top/VERSION")
 ktap_print_header
 need_kernel
 release=$(cat "$kernel/release")
-pack_quickly
 share_archive || ktap_exit_fail_msg "no archive"
 root=$("$top/vm/rootfs" "$series" packagers) || ktap_exit_fail_msg "no root file system"
 ktap_set_plan 7
