@@ -36,7 +36,8 @@ check_rustc() {
 		die "$rustc" "not found; this kernel was built by $want"
 	[ "$have" = "$want" ] || die "$have" "not the rustc that built this kernel, $want"
 	library=$("$rustc" --print sysroot)/lib/rustlib/src/rust/library
-	[ -e "${RUST_LIB_SRC:-$library}/core/src/lib.rs" ] ||
+	library=${RUST_LIB_SRC:-$library}
+	[ -e "$library/core/src/lib.rs" ] ||
 		die "$library" "rust-src not found (Debian, Ubuntu: apt install rust-src)"
 }
 

@@ -298,6 +298,143 @@ rustc() {
 	chmod +x "$bin/rustc"
 }
 
+# fake_rust: rustc that builds a generator of target.json, and a make that keeps what it gets
+# and builds a crate
+fake_rust() {
+	for name in chmod find mkdir mv realpath rm sort; do
+		ln -s "$(command -v "$name")" "$bin/$name"
+	done
+	cat > "$bin/rustc" <<- END
+		#!/bin/sh
+		case \$1 in
+		--version) echo "rustc 1.97.1 (8bab26f4f)" ;;
+		--print) echo $tmp/sysroot ;;
+		*)	printf '#!/bin/sh\nsed s/^/target:/\n' > "\$4"
+			echo "\$*" > $tmp/rustc.arguments
+			while read -r line; do echo "\$line"; done < "\$5" > $tmp/generator
+			chmod +x "\$4" ;;
+		esac
+	END
+	cat > "$bin/fake-make" <<- END
+		#!/bin/sh
+		echo "\$*, \${RUST_LIB_SRC-unset}" > $tmp/make.arguments
+		find .rust -type l -printf '%P %l\n' | sort > $tmp/links
+		cat .rust/module/Kbuild > $tmp/Kbuild
+		find .rust -type f | sort > $tmp/files
+		echo crate > .rust/rust/libkernel.rmeta
+		[ ! -e $tmp/fails ]
+	END
+	chmod +x "$bin/rustc" "$bin/fake-make"
+}
+
+# crates_build [VARIABLE=VALUE]...: kheaders_rust.sh builds the crates
+crates_build() {
+	( cd "$tree" && quiet env -i PATH="$bin" "$@" sh scripts/kheaders_rust.sh fake-make )
+}
+
+# like FILE: it has these lines of standard input
+like() {
+	diff - "$1" > "$tmp/diff" && return
+	show "$tmp/diff"
+	return 1
+}
+
+rust_from_source() {
+	put "$tmp/source/include/source.h" "//" && put "$tmp/source/init/Kconfig" "#" &&
+		put "$tmp/source/scripts/generate_rust_target.rs" "// generator" &&
+		put "$tmp/source/scripts/min-tool-version.sh" "#" &&
+		put "$tree/include/uapi/linux/x.h" "//" && : > "$tree/.kernelvariables" &&
+		printf '%s\n' CONFIG_A=y CONFIG_M=m '# CONFIG_N is not set' 'CONFIG_S="a=b"' \
+			CONFIG_I=-5 >> "$tree/.config" &&
+		echo CONFIG_64BIT=y > "$tree/include/config/auto.conf" &&
+		mkdir -p "$tree/include/generated" && : > "$tree/include/generated/rustc_cfg" &&
+		touch -d 2001-01-01 "$tree/Makefile" &&
+		crates_build KSRC="../source" || return 1
+	like "$tmp/links" <<- END && like "$tmp/files" <<- END && like "$tmp/Kbuild" <<- 'END' &&
+		.config ../.config
+		.kernelvariables ../.kernelvariables
+		GNUmakefile .././GNUmakefile
+		Makefile .././Makefile
+		include/config ../../include/config
+		include/generated ../../include/generated
+		include/uapi/linux ../../../include/uapi/linux
+		init $tmp/source/init
+		scripts/basic ../../scripts/basic
+		scripts/generate_rust_target.rs $tmp/source/scripts/generate_rust_target.rs
+		scripts/kheaders_host.sh ../../scripts/kheaders_host.sh
+		scripts/kheaders_rust.sh ../../scripts/kheaders_rust.sh
+		scripts/min-tool-version.sh $tmp/source/scripts/min-tool-version.sh
+		scripts/mod ../../scripts/mod
+	END
+		.rust/generate_rust_target
+		.rust/module/Kbuild
+		.rust/rust/kernel/lib.rs
+		.rust/scripts/target.json
+	END
+		always-y := rust
+		$(obj)/rust: FORCE ; +$(Q)$(MAKE) -C $(srctree) -f scripts/Makefile.build \
+			KBUILD_EXTMOD= extmod_prefix= srcroot=. VPATH= obj=rust need-builtin=1 \
+			need-modorder=  rust/libmacros.so rust/kernel.o rust/uapi.o rust/build_error.o
+	END
+		[ "$(cat "$tmp/make.arguments")" = "-j$(nproc) -C .rust M=$tree/.rust/module $(
+			)CONFIG_DEBUG_INFO_BTF_MODULES= modules, unset" ] &&
+		[ "$(cat "$tmp/rustc.arguments")" = "--edition=2021 -O -o $(
+			).rust/generate_rust_target $tmp/source/scripts/generate_rust_target.rs" ] &&
+		[ "$(cat "$tmp/generator")" = "// generator" ] &&
+		[ "$(cat "$tree/scripts/target.json")" = target:CONFIG_64BIT=y ] &&
+		[ "$(cat "$tree/rust/libkernel.rmeta")" = crate ] && [ ! -e "$tree/.rust" ] &&
+		[ ! -e "$tree/rust.old" ] && [ ! -e "$tree/include/generated/rustc_cfg.new" ] &&
+		like "$tree/include/generated/rustc_cfg" <<- 'END'
+			--cfg=CONFIG_RUSTC_VERSION_TEXT="rustc 1.97.1 (8bab26f4f)"
+			--cfg=CONFIG_A
+			--cfg=CONFIG_A="y"
+			--cfg=CONFIG_M
+			--cfg=CONFIG_M="m"
+			--cfg=CONFIG_S="a=b"
+			--cfg=CONFIG_I="-5"
+		END
+}
+
+# With the bindings of the archive neither bindgen nor the source is needed.
+rust_again() {
+	rm "$tree/.kernelvariables" "$bin/bindgen" &&
+		put "$tree/rust/bindings/bindings_generated.rs" "//" &&
+		put "$tree/rust/uapi/uapi_generated.rs" "//" &&
+		mkdir -p "$tree/rust/pin-init/internal" "$tree/rust/zerocopy-derive" &&
+		put "$tree/scripts/generate_rust_target.rs" "// own" &&
+		echo kept > "$tree/include/generated/rustc_cfg" && mkdir "$tree/rust.old" \
+			"$tree/.rust" && touch "$tree/rust.old/left" "$tree/.rust/left" &&
+		crates_build MAKEFLAGS=" -j3 --jobserver-auth=3,4" RUST_LIB_SRC= &&
+		! grep -e source -e kernelvariables "$tmp/links" && ! grep left "$tmp/files" &&
+		grep -o -e '-o [^ ]*' -e 'rust/[^ ]*$' -e 'rust/[^g ]* ' "$tmp/Kbuild" |
+			grep -o '[^ ].*[^ ]' | sort -u > "$tmp/words" && like "$tmp/words" <<- END &&
+		-o rust/bindings/bindings_generated.rs
+		-o rust/uapi/uapi_generated.rs
+		rust/build_error.o
+		rust/kernel.o
+		rust/libmacros.so
+		rust/libpin_init_internal.so
+		rust/libzerocopy_derive.so
+		rust/pin_init.o
+		rust/uapi.o
+		rust/zerocopy.o
+	END
+		grep -q -e "^-C .rust .*, unset$" "$tmp/make.arguments" &&
+		[ "$(cat "$tree/include/generated/rustc_cfg")" = kept ] && [ ! -e "$tree/.rust" ] &&
+		[ ! -e "$tree/rust.old" ] && ! crates_build RUST_LIB_SRC="$tmp/library" &&
+		grep -q "rust: $tmp/library: rust-src not found" "$tmp/output" &&
+		put "$tmp/library/core/src/lib.rs" "//" &&
+		crates_build RUST_LIB_SRC="$tmp/library" &&
+		grep -q -e "^-j.*, $tmp/library$" "$tmp/make.arguments"
+}
+
+# A build that fails leaves the crates of the last.
+rust_fails() {
+	echo last > "$tree/rust/libkernel.rmeta" && : > "$tmp/fails" && ! crates_build &&
+		rm "$tmp/fails" && [ "$(cat "$tree/rust/libkernel.rmeta")" = last ] &&
+		[ ! -e "$tree/rust.old" ]
+}
+
 check_rust() {
 	built_by gcc 12
 	compiler gcc 12
@@ -322,12 +459,23 @@ check_rust() {
 	: > "$tmp/module/x.rs"
 	check "a module in Rust before that" 'prints "run \"make -C $tree rust\" once"'
 	rm "$tmp/module/x.rs"
+	cp "$tree/Makefile" "$tmp/Makefile"
+	echo "VERSION = 7" >> "$tree/Makefile"
+	fake_rust
+	check "no bindgen" 'rust_prints "bindgen: not found; it is needed as $tmp/source has no" \
+		KSRC="$tmp/source"'
+	ln -s /bin/true "$bin/bindgen"
+	check "crates from the source" rust_from_source
+	check "crates from the archive" rust_again
+	check "a build that fails" rust_fails
+	mv "$tmp/Makefile" "$tree"
+	rm -rf "$tree/rust" "$tree/.rust" "$tree/.config" "$tree/scripts/target.json"
 }
 
 ktap_print_header
 make_tree
 make_machine || ktap_exit_fail_msg "no programs to test with"
-ktap_set_plan 67
+ktap_set_plan 71
 check_gcc
 check_debian
 check_clang
