@@ -161,8 +161,11 @@ static int precompile(const char *path, int tree, const char *arch)
 	if (mkdirat(tree, PCH_DIRECTORY, 0755))
 		return fail_errno(PCH_DIRECTORY, NULL);
 	if (write_header(tree) || write_flags(tree, path, arch, false) ||
-	    run(tree, clang, "clang") || sync_pch(tree) || unlinkat(tree, NEW_FLAGS, 0) ||
-	    write_flags(tree, path, arch, true))
+	    run(tree, clang, "clang") || sync_pch(tree))
+		return -1;
+	if (unlinkat(tree, NEW_FLAGS, 0))
+		return fail_errno(NEW_FLAGS, NULL);
+	if (write_flags(tree, path, arch, true))
 		return -1;
 	if (renameat(tree, NEW_FLAGS, tree, FLAGS))
 		return fail_errno(FLAGS, NULL);

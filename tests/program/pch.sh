@@ -1,0 +1,113 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# kheaders extract --pch: what clang is told to precompile, with a script in place of clang;
+# program.sh has the real one
+
+# shellcheck source=../lib/program.sh
+. "$(dirname "$0")/../lib/program.sh"
+
+# clang_does COMMANDS: in its place; it keeps its arguments and options
+clang_does() {
+	umount -l /usr/local/sbin 2> /dev/null
+	mount -t tmpfs -o mode=755 kheaders-test /usr/local/sbin &&
+		put /usr/local/sbin/clang "#!/bin/sh
+echo \"\$PWD: \$*\" > $tmp/arguments
+cp bpf/flags.new bpf/kernel.h $tmp
+$1" && chmod 755 /usr/local/sbin/clang
+}
+
+# flags [INCLUDE]: print those for the tree and the architecture y
+flags() {
+	echo -nostdlibinc
+	for dir in arch/y/include arch/y/include/generated include arch/y/include/uapi \
+		arch/y/include/generated/uapi include/uapi include/generated/uapi; do
+		echo "\"-I$cache_tree/$dir\""
+	done
+	echo '-D__KERNEL__ -D__BPF_TRACING__ -D__TARGET_ARCH_y -DKBUILD_MODNAME=\"bpf\"'
+	cat <<- 'END'
+		-O2 -g -fms-extensions -fno-stack-protector -fno-jump-tables
+		-Wno-unknown-warning-option -Wno-address-of-packed-member
+		-Wno-compare-distinct-pointer-types -Wno-gnu-variable-sized-type-not-at-end
+		-Wno-microsoft-anon-tag -Wno-pointer-sign -Wno-tautological-compare
+		-Wno-unused-value
+	END
+	[ -z "${1:-}" ] || echo "-include \"$cache_tree/bpf/kernel.h\""
+}
+
+# precompiled TEXT: bpf has its three files, and the precompiled header is TEXT
+precompiled() {
+	only "$cache_tree/bpf" flags kernel.h kernel.h.pch && flags include > "$tmp/flags" &&
+		diff "$tmp/flags" "$cache_tree/bpf/flags" &&
+		[ "$(cat "$cache_tree/bpf/kernel.h.pch")" = "$1" ] && mode 644 "$cache_tree/bpf/flags" &&
+		grep -q -x '#include <net/sock.h>' "$cache_tree/bpf/kernel.h" &&
+		cmp "$tmp/kernel.h" "$cache_tree/bpf/kernel.h" && mode 755 "$cache_tree/bpf" &&
+		only /var/cache/kheaders "$running"
+}
+
+makes() {
+	clang_does "echo first > bpf/kernel.h.pch" && machine && offer "$tmp/a" &&
+		run 0 extract --pch && prints "$cache_tree: precompiled bpf/kernel.h" &&
+		precompiled first && flags > "$tmp/flags" && diff "$tmp/flags" "$tmp/flags.new" &&
+		[ "$(cat "$tmp/arguments")" = "$cache_tree: @bpf/flags.new -w -x c-header $(
+			)$cache_tree/bpf/kernel.h -o bpf/kernel.h.pch" ] && run 0 verify
+}
+
+# For another clang it is made again, though the tree is current.
+again() {
+	clang_does "echo second > bpf/kernel.h.pch" && run 0 extract --pch && precompiled second
+}
+
+# fails TEXT: extract --pch does, in one line, and leaves no part of it, but the tree
+fails() {
+	run 1 extract --pch && prints "kheaders: $1" && [ ! -e "$cache_tree/bpf" ] && run 0 verify &&
+		only /var/cache/kheaders "$running"
+}
+
+failures() {
+	clang_does "echo half > bpf/kernel.h.pch; exit 1" && fails "clang: failed with status 1" &&
+		clang_does "exit 127" && fails "clang: not found; install clang" &&
+		clang_does 'echo half > bpf/kernel.h.pch; kill -9 $$' &&
+		fails "clang: killed by signal 9" && clang_does : &&
+		fails "bpf/kernel.h.pch: No such file or directory" || return 1
+	clang_does "echo > bpf/kernel.h.pch; rm bpf/flags.new" &&
+		fails "bpf/flags.new: No such file or directory"
+}
+
+no_architecture() {
+	machine && offer "$tmp/none" && run 1 extract --pch &&
+		prints "$cache_tree: no directory below arch has generated headers" &&
+		offer "$tmp/empty" && run 1 extract --pch --force &&
+		prints "no directory below arch has generated headers" && run 0 verify
+}
+
+# What cannot be removed or written is reported.
+disturbed() {
+	clang_does "echo first > bpf/kernel.h.pch" && machine && offer "$tmp/a" &&
+		run 0 extract --pch && mkdir /run/mine &&
+		mount --bind /run/mine "$cache_tree/bpf" && run 1 extract --pch &&
+		prints "$cache_tree: cannot remove the old precompiled header" &&
+		umount "$cache_tree/bpf" || return 1
+	for n in 1 2 3 4; do
+		strace -qq -o "$tmp/trace" -e trace=fsync -e "inject=fsync:error=EIO:when=$n" \
+			"$program" extract --pch > "$tmp/output" 2>&1
+		[ $? -eq 1 ] && prints "Input/output error" && [ ! -e "$cache_tree/bpf" ] &&
+			run 0 extract --pch || return 1
+	done
+}
+
+ktap_print_header
+need_program
+chmod 755 "$tmp"
+have='mkdir -p arch/x/include arch/y/include/generated/asm; echo > arch/x/include/x.h
+	echo > arch/y/include/generated/asm/y.h'
+archive "$tmp/a" "$running" "$have"
+archive "$tmp/none" "$running"
+archive "$tmp/empty" "$running" 'mkdir -p arch/x/include; echo > arch/x/include/x.h'
+ktap_set_plan 5
+ktap_test_result "the options, the header, and what clang makes of them" makes
+ktap_test_result "again, for another clang" again
+ktap_test_result "a failure leaves none" failures
+ktap_test_result "no generated headers" no_architecture
+ktap_test_result "what cannot be removed or written" disturbed
+ktap_finished
