@@ -5,9 +5,12 @@
 Each mutant is one change of one line: a condition negated or moved, a call left out, a
 constant, an operator or a returned value changed.  The tests of that file (mutants.tests)
 run in a copy of the project that has the change, up to the first check that fails.
-Mutants that do not compile do not count, and code that only releases memory or a descriptor
-is not changed.  Survivors are listed, except those that mutants.explained lists because no
-test can notice them.
+A mutant that hangs is killed after three times the time that the test takes, and counts as
+noticed.  Mutants that do not compile, or that the compiler optimizes to the same code, do not
+count, and code that only releases memory or a descriptor is not changed.  Survivors are
+listed, except those that mutants.explained lists because no test can notice them.
+
+The seed determines which mutants are made, and in which order.
 """
 
 import argparse
@@ -213,20 +216,36 @@ def compiles(lang, path):
     return b"syntax error" not in done.stderr if lang == "awk" else not done.returncode
 
 
+def same_code(lang, path, old):
+    """Does the compiler make the same code of the changed file and of the text @old?"""
+    if lang != "c":
+        return False
+    code = []
+    with open(path) as source:
+        for text in source.read(), old:
+            done = subprocess.run(["gcc", "-std=gnu11", "-D_FILE_OFFSET_BITS=64", "-O2", "-w",
+                                   "-I", os.path.dirname(path), "-S", "-x", "c", "-o", "-", "-"],
+                                  input=text, capture_output=True, text=True)
+            code.append(done.stdout)
+    return code[0] == code[1] != ""
+
+
 class Limit:
     """How long a test may take: three times what it takes without a change."""
 
     def __init__(self):
         self.lock, self.seconds = threading.Lock(), None
 
-    def learn(self, where, test):
+    def learn(self, where, test, known=None):
+        """Measure, unless another worker has since @known; False if the test is not green."""
         with self.lock:
-            if self.seconds is None:
-                copy_project(where)
-                began = time.time()
-                if turns_red(where, test, 1000, True):
-                    return False
-                self.seconds = 3 * (time.time() - began) + 10
+            if self.seconds != known:
+                return True
+            copy_project(where)
+            began = time.time()
+            if turns_red(where, test, 1000, True) is not False:
+                return False
+            self.seconds = max(known or 0, 3 * (time.time() - began) + 10)
             return True
 
 
@@ -234,6 +253,7 @@ class Worker(threading.Thread):
     """Takes mutants from a list, one at a time; each gets a copy of the project."""
 
     known = None
+    verbose = False
     limits = collections.defaultdict(Limit)
     broken = None
 
@@ -249,28 +269,47 @@ class Worker(threading.Thread):
                 return
             verdict = self.verdict(mutant)
             self.results.append((mutant, verdict))
+            if self.verbose:
+                print(f"# {verdict or ('no mutant' if verdict is None else 'none')}: "
+                      f"{mutant.key}", flush=True)
             if verdict == "" and not Worker.known(mutant.key):
                 print(f"# survives: {mutant.describe()}", flush=True)
 
     def verdict(self, mutant):
         """The test that turned red, "" if none, None if the mutant is no program."""
         for test in self.tests(mutant.path):
-            if not self.limits[test].learn(self.where, test):
+            red = self.limits[test].learn(self.where, test) and self.prepare(mutant) and \
+                self.turns_red(test, mutant)
+            if not self.limits[test].seconds:
                 Worker.broken = test
                 self.todo.clear()
+            if red is None or Worker.broken:
                 return None
+            if red:
+                return test
+        path = os.path.join(self.where, mutant.path)
+        return None if same_code(language(mutant.path), path, self.text) else ""
+
+    def prepare(self, mutant):
+        """Make a copy of the project with the change; None if it does not compile."""
         copy_project(self.where)
         path = os.path.join(self.where, mutant.path)
         with open(path) as source:
-            text = source.read()
+            self.text = source.read()
         with open(path, "w") as out:
-            out.write(mutant.apply(text))
-        if not compiles(language(mutant.path), path):
-            return None
-        for test in self.tests(mutant.path):
-            if turns_red(self.where, test, self.limits[test].seconds):
-                return test
-        return ""
+            out.write(mutant.apply(self.text))
+        return compiles(language(mutant.path), path) or None
+
+    def turns_red(self, test, mutant):
+        """Run the test; if it is too slow, again with what it takes now without a change."""
+        limit = self.limits[test]
+        began, seconds = time.time(), limit.seconds
+        red = turns_red(self.where, test, seconds)
+        if not red or time.time() - began < seconds:
+            return red
+        if limit.learn(self.where, test, seconds) and limit.seconds == seconds:
+            return True
+        return self.prepare(mutant) and turns_red(self.where, test, limit.seconds)
 
 
 def copy_project(where):
@@ -289,31 +328,47 @@ def listed(*patterns):
 
 
 # A mutant may delete what it should not, as root.  What it changes of the machine is only
-# in memory, but for its copy of the project, $1; it sees no other processes.  At first
-# objects are cached in $2.
+# in memory, but for its copy of the project, $1; it sees no other processes and has devices of
+# its own.  At first objects are cached in $2.
 SANDBOX = """
 set -e
 mount -t tmpfs mutant "$1/tmp"
 mkdir "$1/tmp/upper" "$1/tmp/work" "$1/tmp/root"
-mount -t overlay -o "lowerdir=/,upperdir=$1/tmp/upper,workdir=$1/tmp/work" mutant "$1/tmp/root"
-for where in /proc /sys /dev "$1" "$2"; do
-	[ -z "$where" ] || mount --rbind "$where" "$1/tmp/root$where"
+root=$1/tmp/root
+mount -t overlay -o "lowerdir=/,upperdir=$1/tmp/upper,workdir=$1/tmp/work" mutant "$root"
+mount -t tmpfs -o mode=755 mutant "$root/dev"
+cp -a /dev/null /dev/zero /dev/full /dev/random /dev/urandom /dev/tty /dev/loop* "$root/dev"
+ln -s /proc/self/fd "$root/dev/fd"
+ln -s fd/1 "$root/dev/stdout"
+ln -s pts/ptmx "$root/dev/ptmx"
+mkdir "$root/dev/pts"
+mkdir -m 1777 "$root/dev/shm"
+mount -t devpts -o newinstance,ptmxmode=666 mutant "$root/dev/pts"
+mount --bind /proc "$root/proc"
+mount --bind /sys "$root/sys"
+mount -o remount,bind,ro "$root/sys"
+mount --bind /proc/sys "$root/proc/sys"
+mount -o remount,bind,ro "$root/proc/sys"
+for where in "$1" "$2"; do
+	[ -z "$where" ] || { mkdir -p "$root$where" && mount --rbind "$where" "$root$where"; }
 done
-mount -o remount,bind,ro "$1/tmp/root/sys"
-top=$1
 shift 2
-exec chroot "$top/tmp/root" "$@"
+exec chroot "$root" "$@"
 """
 
 
 def prepare_child():
-    """It ends with us, and fills no disk."""
+    """It ends with us, and fills neither disk nor memory."""
     ctypes.CDLL(None).prctl(1, signal.SIGKILL)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 30, 1 << 30))
+    resource.setrlimit(resource.RLIMIT_DATA, (4 << 30, 4 << 30))
 
 
 def turns_red(top, test, limit, first=False):
-    """Run the test up to the first check that fails; @first: there is no mutant yet."""
+    """Run the test up to the first check that fails; @first: there is no mutant yet.
+
+    None if it was skipped.
+    """
     command = test.split()
     cache = os.path.dirname(top) + "/cache"
     os.makedirs(cache, exist_ok=True)
@@ -334,7 +389,8 @@ def turns_red(top, test, limit, first=False):
     run.kill() if red else run.wait()
     run.stdout.close()
     timer.cancel()
-    return run.wait() not in (0, 4) or red
+    status = run.wait()
+    return None if status == 4 and not red else status != 0 or red
 
 
 def read_table(name):
@@ -357,14 +413,14 @@ def explained():
 
 
 def choose(table, patterns, number, seed):
-    """The first @number of all mutants, in an order that @seed alone makes."""
+    """The first @number of all mutants of the files, in an order that @seed alone makes."""
     found = []
     seen = set()
     for line in table:
         pattern, tests = line.split("\t")
         for path in sorted(set(listed(pattern)) - seen):
             seen.add(path)
-            if tests == "-" or patterns and not any(fnmatch.fnmatch(path, p) for p in patterns):
+            if tests == "-" or not any(fnmatch.fnmatch(path, p) for p in patterns):
                 continue
             with open(os.path.join(TOP, path)) as source:
                 found += mutants_of(path, source.read())
@@ -378,17 +434,30 @@ def choose(table, patterns, number, seed):
     return [order[digest] for digest in sorted(order)][:number or None], len(order)
 
 
+def choose_all(table, groups, seed):
+    """The mutants of all @groups, "NUMBER:PATTERN,PATTERN..." each."""
+    mutants, total = [], 0
+    for group in groups:
+        number, patterns = re.fullmatch(r"(?:(\d+):)?(.*)", group).groups()
+        chosen, possible = choose(table, patterns.split(","), int(number or 0), seed)
+        mutants += chosen
+        total += possible
+    return mutants, total
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("-n", "--number", type=int, default=0, help="how many; 0 for all")
     parser.add_argument("-s", "--seed", default="1")
     parser.add_argument("-j", "--jobs", type=int, default=2)
+    parser.add_argument("-v", "--verbose", action="store_true", help="print each verdict")
     parser.add_argument("-l", "--list", action="store_true", help="list them, run nothing")
     parser.add_argument("work", help="an empty directory")
-    parser.add_argument("files", nargs="*", help="patterns; all of mutants.tests if none")
+    parser.add_argument("files", nargs="*", default=["*"],
+                        help="[NUMBER:]PATTERN[,PATTERN]...: NUMBER mutants of these files, "
+                        "all by default")
     args = parser.parse_args()
     table = read_table("mutants.tests")
-    mutants, total = choose(table, args.files, args.number, args.seed)
+    mutants, total = choose_all(table, args.files, args.seed)
     if args.list:
         print(*[m.key for m in mutants], sep="\n")
         return 0
@@ -401,6 +470,7 @@ def main():
         return []
 
     Worker.known = explained()
+    Worker.verbose = args.verbose
     began = time.time()
     number = len(mutants)
     results = []
@@ -420,19 +490,21 @@ def main():
 
 def report(results, total, seconds):
     count = {}
+    by = collections.defaultdict(collections.Counter)
     survivors = []
     for mutant, verdict in results:
         if verdict is None:
             continue
         red, of = count.get(mutant.path, (0, 0))
         count[mutant.path] = (red + bool(verdict), of + 1)
+        by[mutant.path][verdict or "none"] += 1
         if not verdict:
             survivors.append(mutant)
     red = sum(c[0] for c in count.values())
     of = sum(c[1] for c in count.values())
     new = [m for m in survivors if not Worker.known(m.key)]
     for path, (n, m) in sorted(count.items()):
-        print(f"# {path}: {n} of {m}")
+        print(f"# {path}: {n} of {m}:", ", ".join(f"{t} {k}" for t, k in by[path].most_common()))
     print(f"# of {total} possible; {len(survivors) - len(new)} survivors explained, "
           f"{len(new)} not; {seconds:.0f} seconds")
     print("1..2")
