@@ -122,6 +122,8 @@ def token_changes(lang, word, before, after, line):
             return
         if lang == "sh" and word not in ("&&", "||") and not in_test(line):
             return
+        if lang == "sh" and before == "!" and SWAPS[lang][word].startswith("!"):
+            return	# the test without the "!" is the same
         if word == "++" and "for (" in line:
             return	# no end, and no end of children
         if word in ("<", ">=") and after == "0" and DESCRIPTOR.search(before):
@@ -245,6 +247,8 @@ class Limit:
             began = time.time()
             if turns_red(where, test, 1000, True) is not False:
                 return False
+            if os.path.exists(where + "/build") and not os.path.exists(where + ".built"):
+                shutil.copytree(where + "/build", where + ".built", symlinks=True)
             self.seconds = max(known or 0, 3 * (time.time() - began) + 10)
             return True
 
@@ -312,12 +316,18 @@ class Worker(threading.Thread):
         return self.prepare(mutant) and turns_red(self.where, test, limit.seconds)
 
 
+FILES = []
+
+
 def copy_project(where):
+    """Copy the files, and what was built of them, so that only the change is compiled."""
     shutil.rmtree(where, ignore_errors=True)
     os.makedirs(where + "/tmp")
-    for name in listed():
+    for name in FILES:
         os.makedirs(os.path.dirname(os.path.join(where, name)), exist_ok=True)
         shutil.copy2(os.path.join(TOP, name), os.path.join(where, name))
+    if os.path.exists(where + ".built"):
+        shutil.copytree(where + ".built", where + "/build", symlinks=True)
 
 
 def listed(*patterns):
@@ -469,6 +479,7 @@ def main():
                 return [t.strip() for t in names.strip().split(",")]
         return []
 
+    FILES.extend(listed())
     Worker.known = explained()
     Worker.verbose = args.verbose
     began = time.time()
