@@ -220,6 +220,34 @@ check_programs() {
 	check "those that run again are taken" 'takes "gcc ld ar"'
 }
 
+# emulated STATE MAGIC: prints whether modpost for arm64 may be started on a machine where
+# binfmt_misc has such a format
+emulated() {
+	mkdir -p "$tmp/formats" && printf '%s\n' "$1" "interpreter /usr/bin/qemu" "offset 0" \
+		"magic $2" > "$tmp/formats/qemu" && put "$tmp/with_formats" "#!/bin/sh
+/bin/mount --bind $tmp/formats /proc/sys/fs/binfmt_misc && exec \"\$@\"" &&
+		chmod +x "$tmp/with_formats" && program=$tree/scripts/mod/modpost &&
+		cp --remove-destination /bin/true "$program" && header 18 267 || return 1
+	as="/usr/bin/unshare -m $tmp/with_formats" build
+	cp --remove-destination /bin/true "$program"
+	grep -q "it was built for another machine" "$tmp/err" && echo no || echo yes
+}
+
+formats() {
+	arm64=7f454c460201010000000000000000000200b7
+	[ "$(emulated enabled "${arm64}00")" = yes ] && [ "$(emulated disabled "${arm64}00")" = no ] &&
+		[ "$(emulated enabled "${arm64}01")" = no ] &&
+		[ "$(emulated enabled 7f454c46010101000000000000000000020028)" = no ]
+}
+
+check_formats() {
+	if [ "$(id -u)" -eq 0 ] && [ -d /proc/sys/fs/binfmt_misc ]; then
+		check "started if an emulator is registered and enabled" formats
+	else
+		ktap_test_skip "an emulator" "needs root and binfmt_misc"
+	fi
+}
+
 # A tree of the kernel that runs here, which has BTF.
 running_tree() {
 	built_by gcc 12 DEBUG_INFO_BTF_MODULES
@@ -475,11 +503,12 @@ check_rust() {
 ktap_print_header
 make_tree
 make_machine || ktap_exit_fail_msg "no programs to test with"
-ktap_set_plan 71
+ktap_set_plan 72
 check_gcc
 check_debian
 check_clang
 check_programs
+check_formats
 check_rust
 if [ -r /sys/kernel/btf/vmlinux ]; then
 	check_btf

@@ -9,9 +9,15 @@
 # program NAME ARGUMENT...: run it, with the directory and more files in its environment
 extra=
 program() {
-	name=$1
+	script=$top/scripts/kheaders_$1.awk
 	shift
-	env tmp="$tmp/out" KHEADERS_EXTRA="$extra" awk -f "$top/scripts/kheaders_$name.awk" "$@"
+	env tmp="$tmp/out" KHEADERS_EXTRA="$extra" awk -f "$script" "$@"
+}
+
+# fails COMMAND...: it exits with status 1, and prints to $tmp/output
+fails() {
+	"$@" > "$tmp/names" 2> "$tmp/output"
+	[ $? -eq 1 ] && [ ! -s "$tmp/names" ]
 }
 
 # like FILE: it has the lines of standard input
@@ -119,7 +125,7 @@ full_rules() {
 # refuses_line LINE: it is the third of a list
 refuses_line() {
 	printf 'full src may a\n\n%s\n' "$1" > "$tmp/list"
-	! rules full > "$tmp/output" 2>&1 && like "$tmp/output" <<- END && return
+	fails rules full && like "$tmp/output" <<- END && return
 		pack_headers: $tmp/list:3: invalid line in the content list
 	END
 	ktap_print_msg "accepted: $1"
@@ -145,10 +151,12 @@ extras() {
 		a/Secret certs/a a/certs/b randstruct a/randomize_layout_x a.cmd a.o a.a a.ko \
 		System.map vmlinux a/vmlinux.x bzImage a~ .a.swp a.swx a.orig a.rej .git .svn/a \
 		a/.hg; do
-		fails_with "pack_headers: $name: looks like a secret" rules full "$name" || return 1
+		fails rules full "$name" && grep -q -F -e "$name: looks like a secret" \
+			"$tmp/output" || return 1
 	done
 	for name in -x /x ./-x 'a*b' 'a?b' 'a@b' 'a[b' 'a\b' ../x a/../b a/..; do
-		fails_with "takes plain names below the tree" rules full "good $name" || return 1
+		fails rules full "good $name" && grep -q "takes plain names below the tree" \
+			"$tmp/output" || return 1
 	done
 	quiet rules full "keys a.pemx acerts/b my.keys Image.txt a..b"
 }
@@ -180,8 +188,7 @@ selects() {
 misses() {
 	found src incx.h 1 1 src inc/a/x.h 1 1 obj inc/z.h 1 1 src g/x.h 1 1 obj g/x.hh 1 1 \
 		obj a/b.h 1 1 obj xg/x.h 1 1 src otherx+x.c 1 1 > "$tmp/found"
-	! program select -F '\t' "$tmp/musts" "$tmp/found" > "$tmp/names" 2> "$tmp/output" &&
-		[ ! -s "$tmp/names" ] && like "$tmp/output" <<- 'END'
+	fails program select -F '\t' "$tmp/musts" "$tmp/found" && like "$tmp/output" <<- 'END'
 			pack_headers: a/b.h: not in the source tree
 			pack_headers: inc/*.h: not in the source tree
 			pack_headers: g/**.h: not in the build tree
@@ -193,8 +200,7 @@ misses() {
 bad_names() {
 	for line in 'src\ta\t1\t2\t.\t.' 'src\ta\t1\t2' 'src\ta\t1\t2\tx'; do
 		printf '%b\n' "$line" > "$tmp/found"
-		! program select -F '\t' "$tmp/musts" "$tmp/found" > "$tmp/output" 2>&1 &&
-			like "$tmp/output" <<- 'END' || return 1
+		fails program select -F '\t' "$tmp/musts" "$tmp/found" && like "$tmp/output" <<- 'END' || return 1
 				pack_headers: a: a tab or line break in a name
 			END
 	done
