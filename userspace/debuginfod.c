@@ -70,13 +70,17 @@ static int load(struct client *c)
 {
 	void *library = dlopen(LIBRARY, RTLD_NOW);
 
-	if (!library)
-		return fail(LIBRARY, "not found; apt install libdebuginfod1 | "
-			    "dnf install elfutils-debuginfod-client");
+	if (!library) {
+		fail(LIBRARY, "not found; apt install libdebuginfod1 | "
+		     "dnf install elfutils-debuginfod-client");
+		return -1;
+	}
 	c->begin = dlsym(library, "debuginfod_begin");
 	c->find_section = dlsym(library, "debuginfod_find_section");
-	if (!c->begin || !c->find_section)
-		return fail(LIBRARY, "too old; --debuginfod needs elfutils 0.188");
+	if (!c->begin || !c->find_section) {
+		fail(LIBRARY, "too old; --debuginfod needs elfutils 0.188");
+		return -1;
+	}
 	return 0;
 }
 #endif

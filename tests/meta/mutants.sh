@@ -13,7 +13,8 @@
 # in check those whose tests are quick
 groups='20:scripts/strip_comments.c,userspace/*.c'
 [ "${KHEADERS_WHOLE:-}" != y ] ||
-	groups='320:userspace/*.c 80:scripts/strip_comments.c 160:scripts/*.awk,scripts/*.sh,scripts/needs'
+	groups="320:userspace/*.c 80:scripts/strip_comments.c $(
+		)160:scripts/*.awk,scripts/*.sh,scripts/needs"
 ktap_print_header
 # some tests run the program as a user
 chmod 755 "$tmp" && mkdir "$tmp/work"

@@ -235,7 +235,8 @@ emulated() {
 
 formats() {
 	arm64=7f454c460201010000000000000000000200b7
-	[ "$(emulated enabled "${arm64}00")" = yes ] && [ "$(emulated disabled "${arm64}00")" = no ] &&
+	[ "$(emulated enabled "${arm64}00")" = yes ] &&
+		[ "$(emulated disabled "${arm64}00")" = no ] &&
 		[ "$(emulated enabled "${arm64}01")" = no ] &&
 		[ "$(emulated enabled 7f454c46010101000000000000000000020028)" = no ]
 }
@@ -402,12 +403,13 @@ rust_from_source() {
 		always-y := rust
 		$(obj)/rust: FORCE ; +$(Q)$(MAKE) -C $(srctree) -f scripts/Makefile.build \
 			KBUILD_EXTMOD= extmod_prefix= srcroot=. VPATH= obj=rust need-builtin=1 \
-			need-modorder=  rust/libmacros.so rust/kernel.o rust/uapi.o rust/build_error.o
+		need-modorder=  rust/libmacros.so rust/kernel.o rust/uapi.o rust/build_error.o
 	END
 		[ "$(cat "$tmp/make.arguments")" = "-j$(nproc) -C .rust M=$tree/.rust/module $(
 			)CONFIG_DEBUG_INFO_BTF_MODULES= modules, unset" ] &&
 		[ "$(cat "$tmp/rustc.arguments")" = "--edition=2021 -O -o $(
-			).rust/generate_rust_target $tmp/source/scripts/generate_rust_target.rs" ] &&
+			).rust/generate_rust_target $(
+			)$tmp/source/scripts/generate_rust_target.rs" ] &&
 		[ "$(cat "$tmp/generator")" = "// generator" ] &&
 		[ "$(cat "$tree/scripts/target.json")" = target:CONFIG_64BIT=y ] &&
 		[ "$(cat "$tree/rust/libkernel.rmeta")" = crate ] && [ ! -e "$tree/.rust" ] &&
@@ -435,7 +437,8 @@ rust_again() {
 		crates_build MAKEFLAGS=" -j3 --jobserver-auth=3,4" RUST_LIB_SRC= &&
 		! grep -e source -e kernelvariables "$tmp/links" && ! grep left "$tmp/files" &&
 		grep -o -e '-o [^ ]*' -e 'rust/[^ ]*$' -e 'rust/[^g ]* ' "$tmp/Kbuild" |
-			grep -o '[^ ].*[^ ]' | sort -u > "$tmp/words" && like "$tmp/words" <<- END &&
+			grep -o '[^ ].*[^ ]' | sort -u > "$tmp/words" &&
+		like "$tmp/words" <<- END &&
 		-o rust/bindings/bindings_generated.rs
 		-o rust/uapi/uapi_generated.rs
 		rust/build_error.o

@@ -200,7 +200,8 @@ misses() {
 bad_names() {
 	for line in 'src\ta\t1\t2\t.\t.' 'src\ta\t1\t2' 'src\ta\t1\t2\tx'; do
 		printf '%b\n' "$line" > "$tmp/found"
-		fails program select -F '\t' "$tmp/musts" "$tmp/found" && like "$tmp/output" <<- 'END' || return 1
+		fails program select -F '\t' "$tmp/musts" "$tmp/found" &&
+			like "$tmp/output" <<- 'END' || return 1
 				pack_headers: a: a tab or line break in a name
 			END
 	done
@@ -222,7 +223,8 @@ orders() {
 	awk '{ print $1 "\t" NR * 400 }' "$tmp/names" > "$tmp/sizes"
 	awk '{ print "src\t" $1 "\t1\t2" }' "$tmp/names" > "$tmp/list"
 	program order -F '\t' "$tmp/sizes" "$tmp/list" > "$tmp/places" || return 1
-	sort "$tmp/places" > "$tmp/order" && cut -f 1,3,4 "$tmp/order" | tr '\t' ' ' > "$tmp/short" &&
+	sort "$tmp/places" > "$tmp/order" &&
+		cut -f 1,3,4 "$tmp/order" | tr '\t' ' ' > "$tmp/short" &&
 		like "$tmp/short" <<- 'END' && names_of_members "$tmp/order" > "$tmp/members" &&
 			1 0 include/generated/a.h 2800
 			1 1 include/drm/e.h 4800

@@ -136,7 +136,8 @@ kmod_waits() {
 	for error in EEXIST EBUSY; do
 		with_module && appears
 		disturbed 0 "finit_module:error=$error" -- extract && linked "$cache_tree" &&
-			calls delete_module 0 && [ "$(grep -c finit_module "$tmp/trace")" -lt 20 ] ||
+			calls delete_module 0 &&
+			[ "$(grep -c finit_module "$tmp/trace")" -lt 20 ] ||
 			return 1
 	done
 	with_module && disturbed 1 finit_module:error=EPERM -- extract &&

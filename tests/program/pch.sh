@@ -39,7 +39,8 @@ flags() {
 precompiled() {
 	only "$cache_tree/bpf" flags kernel.h kernel.h.pch && flags include > "$tmp/flags" &&
 		diff "$tmp/flags" "$cache_tree/bpf/flags" &&
-		[ "$(cat "$cache_tree/bpf/kernel.h.pch")" = "$1" ] && mode 644 "$cache_tree/bpf/flags" &&
+		[ "$(cat "$cache_tree/bpf/kernel.h.pch")" = "$1" ] &&
+		mode 644 "$cache_tree/bpf/flags" &&
 		grep -q -x '#include <net/sock.h>' "$cache_tree/bpf/kernel.h" &&
 		cmp "$tmp/kernel.h" "$cache_tree/bpf/kernel.h" && mode 755 "$cache_tree/bpf" &&
 		only /var/cache/kheaders "$running"
@@ -60,7 +61,8 @@ again() {
 
 # fails TEXT: extract --pch does, in one line, and leaves no part of it, but the tree
 fails() {
-	run 1 extract --pch && prints "kheaders: $1" && [ ! -e "$cache_tree/bpf" ] && run 0 verify &&
+	run 1 extract --pch && prints "kheaders: $1" && [ ! -e "$cache_tree/bpf" ] &&
+		run 0 verify &&
 		only /var/cache/kheaders "$running"
 }
 
