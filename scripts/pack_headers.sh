@@ -229,7 +229,7 @@ copy_files() {
 	[ ! -e "$rustc_cfg" ] || : > "$rustc_cfg"
 	[ "$content" = headers ] || strip_programs
 	# grep must list every file as free of keys, so that a failing grep is noticed
-	grep -r -L -I -e 'PRIVATE KEY-\{5\}' "$tmp/tree" > "$tmp/free" || true
+	grep -r -L -e 'PRIVATE KEY\( BLOCK\)*-\{5\}' "$tmp/tree" > "$tmp/free" || true
 	[ "$(wc -l < "$tmp/free")" -eq "$(wc -l < "$list")" ] ||
 		die grep "a file to pack holds a private key, or grep failed"
 }

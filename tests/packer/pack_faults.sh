@@ -267,9 +267,15 @@ secrets_by_name() {
 	done
 }
 
+# In text and in programs; OpenSSH's, PKCS#8 and GnuPG's.
 secret_inside() {
-	put "$tmp/secret/notes.txt" "-----BEGIN PRIVATE KEY-----"
-	KHEADERS_EXTRA=notes.txt refuses "private key" -b "$tmp/secret"
+	for text in "-----BEGIN PRIVATE KEY-----" "x-----BEGIN OPENSSH PRIVATE KEY-----" \
+		    "-----BEGIN PGP PRIVATE KEY BLOCK-----"; do
+		put "$tmp/secret/notes.txt" "$text"
+		KHEADERS_EXTRA=notes.txt refuses "private key" -b "$tmp/secret" || return 1
+		printf '\0\377%s\n\0' "$text" > "$tmp/secret/notes.txt"
+		KHEADERS_EXTRA=notes.txt refuses "private key" -b "$tmp/secret" || return 1
+	done
 }
 
 extra() {
