@@ -2,35 +2,11 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # dkms itself builds, installs and removes the module, for one kernel and for the next.
-# It runs in a throw-away root file system with some directories bound from $tmp, because
-# depmod reads /lib/modules whatever directory dkms is given.
 
 # shellcheck source=../lib/test.sh
 . "$(dirname "$0")/../lib/test.sh"
-
-places='/lib/modules /usr/src /var/lib/dkms'
-
-# run_dkms COMMAND ARGUMENT...
-run_dkms() {
-	# shellcheck disable=SC2016	# that shell expands it
-	quiet "$top/vm/chroot" "$root" sh -c '
-		for place in $1; do
-			mkdir -p "$place" && mount --bind "$0$place" "$place" || exit 1
-		done
-		shift
-		exec dkms "$@"' "$tmp" "$places" "$@"
-}
-
-# add_kernel RELEASE: one more kernel, with the same headers
-add_kernel() {
-	mkdir -p "$tmp/lib/modules/$1" &&
-		ln -s "$(realpath "$kernel/kdir")" "$tmp/lib/modules/$1/build"
-}
-
-add() {
-	quiet make -C "$top" install-dkms DESTDIR="$tmp" &&
-		run_dkms add -m kheaders -v "$version"
-}
+# shellcheck source=../lib/dkms.sh
+. "$(dirname "$0")/../lib/dkms.sh"
 
 builds() {
 	run_dkms build -m kheaders -v "$version" -k "$release" &&
@@ -59,17 +35,13 @@ removes() {
 		[ -z "$(find "$tmp/lib" "$tmp/var" -name '*.ko*')" ]
 }
 
-version=$(cat "$top/VERSION")
 ktap_print_header
 need_kernel
 root=$("$top/vm/rootfs" "$series" dkms) || ktap_exit_fail_msg "no root file system with dkms"
 release=$(cat "$kernel/release")
-for place in $places; do
-	mkdir -p "$tmp$place"
-done
 add_kernel "$release"
 ktap_set_plan 5
-ktap_test_result "dkms add" add
+ktap_test_result "dkms add" add_kheaders
 ktap_test_result "dkms build" builds
 ktap_test_result "dkms install" installs
 ktap_test_result "dkms autoinstall for the next kernel" follows
