@@ -90,11 +90,13 @@ static int check_archive(struct publication *p)
 	struct source s;
 	unsigned int part;
 
-	if (fd < 0 || write_all(fd, p->image.name, p->archive, p->len) ||
-	    lseek(fd, 0, SEEK_SET)) {
+	if (fd < 0)
+		return fail_errno("memfd_create", NULL);
+	if (write_all(fd, p->image.name, p->archive, p->len)) {
 		close(fd);
-		return fail_errno(p->image.name, "cannot be copied");
+		return -1;
 	}
+	lseek(fd, 0, SEEK_SET);
 	if (source_open_fd(&s, p->image.name, FROM_FILE, fd) != EXIT_GOOD)
 		return -1;
 	for (part = 0; !ret && part < xz_parts(s.xz); part++)

@@ -155,14 +155,8 @@ static int fetch_in_child(const struct request *r)
 
 static enum exit_status wait_for(const struct request *r, pid_t pid)
 {
-	int status = 0;
+	int status = wait_for_child(pid);
 
-	/* a signal that arrives before waitpid() does not interrupt it */
-	while (!waitpid(pid, &status, WNOHANG)) {
-		if (interrupted)
-			kill(pid, SIGTERM);
-		usleep(10000);
-	}
 	if (interrupted)
 		fail(NAME, "interrupted");
 	else if (WIFEXITED(status))

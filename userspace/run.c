@@ -12,6 +12,9 @@
 
 #define SEARCH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/system/bin"
 
+/* If the parent ignored SIGCHLD nobody knows; the same as a program that cannot be run. */
+#define NO_STATUS (126 << 8)
+
 /* The caller must not influence which program runs, or how. */
 static char *const environment[] = { "PATH=" SEARCH, "LC_ALL=C", NULL };
 
@@ -32,26 +35,37 @@ static void run_child(int dir, char *const argv[])
 	_exit(errno == ENOENT ? 127 : 126);
 }
 
+/* Do not block: a signal that arrives before waitpid() would not interrupt it. */
+int wait_for_child(pid_t pid)
+{
+	int status;
+	pid_t got;
+
+	while (!(got = waitpid(pid, &status, WNOHANG))) {
+		if (interrupted)
+			kill(pid, SIGTERM);
+		usleep(10000);
+	}
+	return got == pid ? status : NO_STATUS;
+}
+
 int run(int dir, char *const argv[], const char *package)
 {
-	pid_t pid = fork(), got;
-	int status = 0;
+	pid_t pid = fork();
+	int status;
 
 	if (!pid)
 		run_child(dir, argv);
 	if (pid < 0)
 		return fail_errno(argv[0], "cannot be started");
-	while ((got = waitpid(pid, &status, 0)) < 0 && errno == EINTR) {
-		if (interrupted)
-			kill(pid, SIGTERM);
-	}
+	status = wait_for_child(pid);
 	if (interrupted)
 		return fail(argv[0], "interrupted");
-	if (got == pid && WIFEXITED(status) && !WEXITSTATUS(status))
+	if (WIFEXITED(status) && !WEXITSTATUS(status))
 		return 0;
-	if (got == pid && WIFEXITED(status) && WEXITSTATUS(status) == 127)
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
 		return fail(argv[0], "not found; install %s", package);
-	if (got == pid && WIFSIGNALED(status))
+	if (WIFSIGNALED(status))
 		return fail(argv[0], "killed by signal %d", WTERMSIG(status));
 	return fail(argv[0], "failed with status %d", WEXITSTATUS(status));
 }

@@ -104,6 +104,33 @@ run() {
 	return 1
 }
 
+# disturbed INJECTION... -- EXIT-STATUS ARGUMENT...: run() while strace disturbs those calls;
+# the calls, or only those that $traced names, are in $tmp/trace
+disturbed() {
+	set -- "$@" --
+	while [ "$1" != -- ]; do
+		set -- "$@" -e "inject=$1"
+		shift
+	done
+	shift
+	want=$1
+	shift
+	arguments=
+	while [ "$1" != -- ]; do
+		arguments="$arguments $1"
+		shift
+	done
+	shift
+	# shellcheck disable=SC2086	# words
+	strace -f -qq -o "$tmp/trace" -e "trace=${traced:-all}" "$@" "$program" $arguments \
+		> "$tmp/output" 2>&1
+	got=$?
+	[ "$got" -eq "$want" ] && return
+	ktap_print_msg "$* $arguments: status $got, not $want"
+	show "$tmp/output"
+	return 1
+}
+
 prints() {
 	grep -q -F -e "$1" "$tmp/output" && return
 	ktap_print_msg "does not print: $1"

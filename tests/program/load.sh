@@ -45,31 +45,8 @@ built_in() {
 		: > "/lib/modules/$running/modules.order" && quiet depmod "$running"
 }
 
-# disturbed STATUS INJECTION... -- ARGUMENT...: run() with strace's injections
-disturbed() {
-	status=$1
-	shift
-	set -- "$@" --
-	while [ "$1" != -- ]; do
-		set -- "$@" -e "inject=$1"
-		shift
-	done
-	shift
-	words=
-	while [ "$1" != -- ]; do
-		words="$words $1"
-		shift
-	done
-	shift
-	# shellcheck disable=SC2086	# words
-	strace -f -qq -o "$tmp/trace" -e trace=finit_module,delete_module "$@" "$program" $words \
-		> "$tmp/output" 2>&1
-	got=$?
-	[ "$got" -eq "$status" ] && return
-	ktap_print_msg "$* $words: status $got, not $status"
-	show "$tmp/output" "$tmp/trace"
-	return 1
-}
+# shellcheck disable=SC2034	# disturbed() reads it
+traced=finit_module,delete_module
 
 # calls CALL NUMBER: the program made that many
 calls() {
@@ -114,19 +91,19 @@ states() {
 kmod_loads() {
 	program=$kmod
 	with_module && appears
-	disturbed 0 "finit_module:retval=0:$slow" delete_module:retval=0 -- extract &&
+	disturbed "finit_module:retval=0:$slow" delete_module:retval=0 -- 0 extract &&
 		linked "$cache_tree" && calls delete_module 1 &&
 		grep -q 'delete_module("kheaders", O_NONBLOCK' "$tmp/trace" || return 1
 	with_module && appears
-	disturbed 0 "finit_module:retval=0:$slow" -- extract --keep-module &&
+	disturbed "finit_module:retval=0:$slow" -- 0 extract --keep-module &&
 		calls delete_module 0 || return 1
 	for error in EAGAIN EBUSY ENOENT; do
 		with_module && appears
-		disturbed 0 "finit_module:retval=0:$slow" "delete_module:error=$error" -- extract ||
+		disturbed "finit_module:retval=0:$slow" "delete_module:error=$error" -- 0 extract ||
 			return 1
 	done
 	with_module && appears
-	disturbed 1 "finit_module:retval=0:$slow" delete_module:error=EIO -- extract &&
+	disturbed "finit_module:retval=0:$slow" delete_module:error=EIO -- 1 extract &&
 		prints "kheaders: the module cannot be unloaded: Input/output error"
 }
 
@@ -135,12 +112,12 @@ kmod_waits() {
 	program=$kmod
 	for error in EEXIST EBUSY; do
 		with_module && appears
-		disturbed 0 "finit_module:error=$error" -- extract && linked "$cache_tree" &&
+		disturbed "finit_module:error=$error" -- 0 extract && linked "$cache_tree" &&
 			calls delete_module 0 &&
 			[ "$(grep -c finit_module "$tmp/trace")" -lt 20 ] ||
 			return 1
 	done
-	with_module && disturbed 1 finit_module:error=EPERM -- extract &&
+	with_module && disturbed finit_module:error=EPERM -- 1 extract &&
 		prints "kheaders: the module cannot be loaded: Operation not permitted" &&
 		[ "$(wc -l < "$tmp/output")" -eq 1 ] && calls finit_module 1 && linked
 }
@@ -157,13 +134,13 @@ $1" && chmod 755 /usr/local/sbin/modprobe
 modprobe_loads() {
 	program=$modprobe
 	with_module && modprobe_does "cp $tmp/a $sysfs" &&
-		disturbed 0 delete_module:retval=0 -- extract && calls delete_module 1 &&
+		disturbed delete_module:retval=0 -- 0 extract && calls delete_module 1 &&
 		grep -q 'delete_module("kheaders", O_NONBLOCK' "$tmp/trace" &&
 		[ "$(cat "$tmp/arguments")" = kheaders ] && linked "$cache_tree" || return 1
 	for error in EAGAIN EBUSY ENOENT; do
-		with_module && disturbed 0 "delete_module:error=$error" -- extract || return 1
+		with_module && disturbed "delete_module:error=$error" -- 0 extract || return 1
 	done
-	with_module && disturbed 1 delete_module:error=EIO -- extract &&
+	with_module && disturbed delete_module:error=EIO -- 1 extract &&
 		prints "kheaders: the module cannot be unloaded: Input/output error" || return 1
 	with_module && modprobe_does "exit 1" && run 1 extract &&
 		prints "modprobe: failed with status 1" && [ "$(wc -l < "$tmp/output")" -eq 1 ] ||
@@ -173,12 +150,12 @@ modprobe_loads() {
 		sleep .1
 		shows
 	} &
-	disturbed 0 delete_module:retval=0 -- extract && calls delete_module 0
+	disturbed delete_module:retval=0 -- 0 extract && calls delete_module 0
 }
 
 # What is loaded, but never shows its archive: given up after 200 attempts
 given_up() {
-	with_module && disturbed 1 finit_module:retval=0 delete_module:retval=0 -- extract &&
+	with_module && disturbed finit_module:retval=0 delete_module:retval=0 -- 1 extract &&
 		prints "though the module kheaders is loaded; is /sys mounted" &&
 		calls finit_module 200 && calls delete_module 1
 }

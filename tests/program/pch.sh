@@ -84,18 +84,40 @@ no_architecture() {
 }
 
 # What cannot be removed or written is reported.
-disturbed() {
+unwritable() {
 	clang_does "echo first > bpf/kernel.h.pch" && machine && offer "$tmp/a" &&
 		run 0 extract --pch && mkdir /run/mine &&
 		mount --bind /run/mine "$cache_tree/bpf" && run 1 extract --pch &&
 		prints "$cache_tree: cannot remove the old precompiled header" &&
 		umount "$cache_tree/bpf" || return 1
 	for n in 1 2 3 4; do
-		strace -qq -o "$tmp/trace" -e trace=fsync -e "inject=fsync:error=EIO:when=$n" \
-			"$program" extract --pch > "$tmp/output" 2>&1
-		[ $? -eq 1 ] && prints "Input/output error" && [ ! -e "$cache_tree/bpf" ] &&
+		disturbed "fsync:error=EIO:when=$n" -- 1 extract --pch &&
+			prints "Input/output error" && [ ! -e "$cache_tree/bpf" ] &&
 			run 0 extract --pch || return 1
 	done
+}
+
+# A signal may arrive before the program waits for clang: here while clone() returns.
+interrupted() {
+	clang_does "exec sleep 30" && rm -f "$tmp/arguments" "$tmp/pid" || return 1
+	began=$(date +%s)
+	# shellcheck disable=SC2016	# for the shell that strace starts
+	strace -f -qq -o "$tmp/trace" -e trace=clone -e inject=clone:delay_exit=3000000 \
+		sh -c 'echo $$ > "$0" && exec "$@"' "$tmp/pid" \
+		"$program" extract --pch > "$tmp/output" 2>&1 &
+	until [ -e "$tmp/arguments" ] || [ $(($(date +%s) - began)) -gt 20 ]; do
+		sleep .05
+	done
+	kill "$(cat "$tmp/pid")"
+	! wait $! && prints "clang: interrupted" && [ ! -e "$cache_tree/bpf" ] &&
+		[ $(($(date +%s) - began)) -lt 25 ]
+}
+
+# A process that ignores SIGCHLD does not learn how clang ended.
+unknown_status() {
+	clang_does "exit 1"
+	perl -e '$SIG{CHLD} = "IGNORE"; exec @ARGV' "$program" extract --pch > "$tmp/output" 2>&1
+	[ $? -eq 1 ] && prints "clang: failed with status" && [ ! -e "$cache_tree/bpf" ]
 }
 
 ktap_print_header
@@ -106,10 +128,12 @@ have='mkdir -p arch/x/include arch/y/include/generated/asm; echo > arch/x/includ
 archive "$tmp/a" "$running" "$have"
 archive "$tmp/none" "$running"
 archive "$tmp/empty" "$running" 'mkdir -p arch/x/include; echo > arch/x/include/x.h'
-ktap_set_plan 5
+ktap_set_plan 7
 ktap_test_result "the options, the header, and what clang makes of them" makes
 ktap_test_result "again, for another clang" again
 ktap_test_result "a failure leaves none" failures
 ktap_test_result "no generated headers" no_architecture
-ktap_test_result "what cannot be removed or written" disturbed
+ktap_test_result "what cannot be removed or written" unwritable
+ktap_test_result "interrupted before it waits for clang" interrupted
+ktap_test_result "nobody knows how clang ended" unknown_status
 ktap_finished
