@@ -52,7 +52,7 @@ subcommands_in_completion() {
 files_are_subcommands() {
 	for file in "$top"/userspace/cmd_*.c; do
 		name=${file##*/cmd_}
-		grep -q -x -e "${name%.c}" "$tmp/subcommands" || echo "$name"
+		grep -q -x -e "${name%.c}" "$tmp/subcommands" || echo "${name%.c}"
 	done | none "not in kheaders --help"
 }
 

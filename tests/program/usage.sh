@@ -72,7 +72,7 @@ options() {
 }
 
 completion_names_all() {
-	[ "$("$program" --complete | cut -f 1 | head -n 6 | tr '\n' ' ')" = "$commands " ] ||
+	[ "$("$program" --complete | cut -f 1 | grep -v '^-' | tr '\n' ' ')" = "$commands " ] ||
 		return 1
 	for command in $commands; do
 		options "$command" > "$tmp/options"
