@@ -86,13 +86,15 @@ static int walk_link(struct walk *w, const char *part)
 static int walk_step(struct walk *w, const char *part)
 {
 	int next = open_directory(w->fd, part);
+	char path[PATH_MAX + NAME_MAX + 2];
 	struct stat st;
 
 	if (next < 0) {
 		if ((errno == ENOTDIR || errno == ELOOP) &&
 		    !fstatat(w->fd, part, &st, AT_SYMLINK_NOFOLLOW) && S_ISLNK(st.st_mode))
 			return walk_link(w, part);
-		return fail(*w->real ? w->real : "/", "%s: %s", part, strerror(errno));
+		snprintf(path, sizeof(path), "%s/%s", w->real, part);
+		return fail_errno(path, NULL);
 	}
 	close(w->fd);
 	w->fd = next;

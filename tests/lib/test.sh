@@ -15,7 +15,7 @@ top=$(realpath "$here/../..")
 
 # a series of vm/kernels, and "/ARCH" if the architecture is not this machine's
 series=${KHEADERS_SERIES:-6.1}
-arch=$(dpkg --print-architecture)
+arch=$(dpkg --print-architecture 2> /dev/null)
 case $series in
 */*)
 	arch=${series#*/}
