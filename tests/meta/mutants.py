@@ -385,7 +385,8 @@ def turns_red(top, test, limit, first=False):
     os.makedirs(top + "/bin", exist_ok=True)
     for name in ("cc", "gcc", "clang"):
         shutil.copy(HERE + "/mutants_cc", f"{top}/bin/{name}")
-    env = dict(os.environ, KHEADERS_QUICK="y", TMPDIR=top + "/tmp", PYTHONDONTWRITEBYTECODE="y",
+    env = dict(os.environ, KHEADERS_QUICK="y", KHEADERS_WHOLE="", TMPDIR=top + "/tmp",
+               PYTHONDONTWRITEBYTECODE="y",
                PATH=f"{top}/bin:{os.environ['PATH']}", MUTANTS_CACHE=cache)
     wrapper = ["unshare", "-m", "-p", "-f", "--mount-proc", "--kill-child", "sh", "-c", SANDBOX,
                "sh", top, cache if first else ""] if os.geteuid() == 0 else []
