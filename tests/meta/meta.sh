@@ -50,7 +50,7 @@ turns_red() {
 	mutant "$3" "$4" || return 1
 	# nobody reads what it prints after that check, so that it ends there
 	TMPDIR=$tmp "$(find "$tmp/mutant/tests" -name "$1" ! -path '*/lib/*')" 2>&1 |
-		sed "/^not ok .*$2/q" > "$tmp/output"
+		sed "\\|^not ok .*$2|q" > "$tmp/output"
 	grep -q "^not ok .*$2" "$tmp/output" && return
 	ktap_print_msg "$1 does not fail at \"$2\""
 	show "$tmp/output"

@@ -140,6 +140,13 @@ members() {
 	!/^#/ && $2 == tree && $3 == rule && $4 !~ /\*/ { print $4 }' scripts/kheaders.list
 }
 
+# Another row, a pattern, would have the mutants of its file judged by tests of other commands.
+subcommands_have_mutants() {
+	for file in userspace/cmd_*.c; do
+		grep -q "^$file	program/" tests/meta/mutants.tests || echo "$file"
+	done | none "no row in tests/meta/mutants.tests"
+}
+
 # What each archive must have is a promise to its readers.
 members_are_documented() {
 	{ members src must; members obj must; } | sed 's,@ARCH@,ARCH,' | while read -r path; do
@@ -156,7 +163,11 @@ programs_are_rebuilt() {
 	while read -r path; do
 		grep -q -w -F -e "$path" scripts/kheaders_host.sh || echo "$path"
 	done < "$tmp/programs" | none "not among the host tools of scripts/kheaders_host.sh" &&
-		[ -s "$tmp/programs" ]
+		[ -s "$tmp/programs" ] || return 1
+	# those of tools/ by their own makefiles
+	grep '^scripts/' "$tmp/programs" | while read -r path; do
+		grep -q -w -F -e "${path##*/}" scripts/kheaders.mk || echo "$path"
+	done | none "not rebuilt by scripts/kheaders.mk"
 }
 
 # versions FILE...: the version of kheaders wherever a file names it, as FILE:VERSION
@@ -188,7 +199,7 @@ signed_off() {
 
 cd "$top" || exit 1
 ktap_print_header
-ktap_set_plan 15
+ktap_set_plan 16
 ktap_test_result "every test has a row in tests/matrix" tests_have_rows
 ktap_test_result "every row has a test" rows_have_tests
 ktap_test_result "names of tests and rows are unique" names_are_unique
@@ -201,6 +212,7 @@ ktap_test_result "every series is in README and Documentation/kernels.md" series
 ktap_test_result "every architecture of a row is known to vm/ and arches.sh" architectures_are_known
 ktap_test_result "every architecture is built in a test and in README" architectures_are_tested
 ktap_test_result "every member that must be packed is in kheaders-archive(5)" members_are_documented
+ktap_test_result "every subcommand has mutants" subcommands_have_mutants
 ktap_test_result "every packed program is rebuilt by hosttools" programs_are_rebuilt
 ktap_test_result "every version in README, NEWS and the packages is that of VERSION" versions_agree
 if git rev-parse -q --verify "$base^{commit}" > /dev/null 2>&1; then

@@ -72,8 +72,8 @@ options() {
 }
 
 completion_names_all() {
-	[ "$("$program" --complete | cut -f 1 | grep -v '^-' | tr '\n' ' ')" = "$commands " ] ||
-		return 1
+	"$program" --complete | cut -f 1 | grep -v '^-' > "$tmp/completed"
+	echo "$commands" | tr ' ' '\n' | quiet diff - "$tmp/completed" || return 1
 	for command in $commands; do
 		options "$command" > "$tmp/options"
 		"$program" --complete "$command" | cut -f 1 | grep . | sort |
