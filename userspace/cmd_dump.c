@@ -17,8 +17,7 @@ enum exit_status cmd_dump(const struct options *o)
 	if (!image_open(&image, o->operand)) {
 		archive = image_archive(&image, &len, &buffer);
 		if (!archive) {
-			fail(image.name, "contains no kheaders archive");
-			status = EXIT_NOTHING;
+			status = no_archive(&image);
 		} else if (!write_output(o->output, archive, len, image.mode, 0)) {
 			status = EXIT_GOOD;
 		}

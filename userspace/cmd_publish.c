@@ -118,8 +118,7 @@ static enum exit_status find_archive(struct publication *p)
 	p->len = p->image.size;
 	if (p->len > strlen(XZ_MAGIC) && !memcmp(p->archive, XZ_MAGIC, strlen(XZ_MAGIC)))
 		return EXIT_GOOD;
-	fail(p->image.name, "contains no kheaders archive");
-	return EXIT_NOTHING;
+	return no_archive(&p->image);
 }
 
 static int parse_build_id(const char *text, char hex[BUILD_ID_HEX])

@@ -79,6 +79,37 @@ int image_open(struct image *i, const char *path)
 	return i->size ? 0 : fail(i->name, "empty");
 }
 
+/* What keeps files in pieces or compressed, the magic bytes by which it is known, and what to do. */
+static const struct container {
+	size_t offset;
+	const char *magic;
+	const char *hint;
+} containers[] = {
+	{ 0, "\x3a\xff\x26\xed", "a sparse image; convert it by simg2img" },
+	{ 1024, "\xe2\xe1\xf5\xe0",
+	  "an erofs image; extract kheaders.ko by \"fsck.erofs --extract=DIR\"" },
+	{ 1080, "\x53\xef",
+	  "an ext4 image; extract kheaders.ko by \"debugfs -R 'rdump / DIR'\"" },
+};
+
+enum exit_status no_archive(const struct image *i)
+{
+	const struct container *c;
+	size_t n;
+
+	for (n = 0; n < sizeof(containers) / sizeof(containers[0]); n++) {
+		c = &containers[n];
+		if (i->size >= c->offset + strlen(c->magic) &&
+		    !memcmp(i->data + c->offset, c->magic, strlen(c->magic))) {
+			fail(i->name, "contains no kheaders archive in one piece; it is %s",
+			     c->hint);
+			return EXIT_NOTHING;
+		}
+	}
+	fail(i->name, "contains no kheaders archive");
+	return EXIT_NOTHING;
+}
+
 void image_close(struct image *i)
 {
 	if (i->mapped)

@@ -366,6 +366,8 @@ int image_open(struct image *i, const char *path);
 void image_close(struct image *i);
 /* As search_image(), but skips holes of a sparse file. */
 const unsigned char *image_archive(const struct image *i, size_t *len, unsigned char **buffer);
+/* Reports that there is none, and what may help. */
+enum exit_status no_archive(const struct image *i);
 
 /* output.c: a file that dump or publish write */
 

@@ -29,7 +29,8 @@ static const struct magic {
 	{ "\x1f\x8b\x08", 3, "gzip" },
 	{ "\xfd" "7zXZ\0", 6, "xz" },
 	{ "\x28\xb5\x2f\xfd", 4, "zstd" },
-	{ "\x02\x21\x4c\x18", 4, "lz4" },
+	{ "\x02\x21\x4c\x18", 4, "lz4" },		/* as "lz4 -l" writes it */
+	{ "\x04\x22\x4d\x18", 4, "lz4" },
 	{ "BZh", 3, "bzip2" },
 	{ "\x5d\0\0", 3, "lzma" },
 	{ "\x89\x4c\x5a\x4f\0\x0d\x0a\x1a\x0a", 9, "lzo" },
@@ -122,6 +123,8 @@ static struct archive *open_compressed(const unsigned char *p, size_t size)
  */
 struct piece {
 	struct archive *a;
+	const unsigned char *block;
+	size_t block_len;
 	ZSTD_DStream *zstd;
 	ZSTD_inBuffer in;
 	lzma_stream lzma;
@@ -159,15 +162,32 @@ static size_t read_zstd(struct piece *piece, unsigned char *buf, size_t size)
 	return out.pos;
 }
 
+/* By blocks: archive_read_data() loses what it has read if an error follows. */
+static size_t read_blocks(struct piece *piece, unsigned char *buf, size_t size)
+{
+	const void *block;
+	la_int64_t offset;
+
+	if (!piece->block_len) {
+		if (archive_read_data_block(piece->a, &block, &piece->block_len, &offset)) {
+			piece->block_len = 0;
+			return 0;
+		}
+		piece->block = block;
+	}
+	if (size > piece->block_len)
+		size = piece->block_len;
+	memcpy(buf, piece->block, size);
+	piece->block += size;
+	piece->block_len -= size;
+	return size;
+}
+
 /* Read the next bytes; 0 at the end or on an error. */
 static size_t read_piece(struct piece *piece, unsigned char *buf, size_t size)
 {
-	ssize_t n;
-
-	if (piece->a) {
-		n = archive_read_data(piece->a, buf, size);
-		return n < 0 ? 0 : n;
-	}
+	if (piece->a)
+		return read_blocks(piece, buf, size);
 	if (piece->zstd)
 		return read_zstd(piece, buf, size);
 	piece->lzma.next_out = buf;
