@@ -186,7 +186,7 @@ bench:
 	@bench/extract
 	@bench/pch
 
-pages := userspace/kheaders.8 userspace/kheaders-archive.5
+pages := userspace/kheaders.8 userspace/kheaders-archive.5 userspace/kheaders-adb.1
 .PHONY: html
 html:
 	@scripts/needs mandoc

@@ -11,7 +11,9 @@ installs() {
 		PREFIX=/usr install || return 1
 	( cd "$tmp/dest" && find . -type f | sed "s,/$(cat "$kernel/release")/,/R/," | sort ) \
 		> "$tmp/files"
-	for file in ./etc/init.d/kheaders ./usr/sbin/kheaders \
+	for file in ./etc/init.d/kheaders ./usr/sbin/kheaders ./usr/bin/kheaders-adb \
+		    ./usr/bin/kheaders-ssh ./usr/share/kheaders/kheaders-probe.sh \
+		    ./usr/share/man/man1/kheaders-ssh.1 \
 		    ./usr/lib/systemd/system/kheaders.service \
 		    ./usr/lib/tmpfiles.d/kheaders.conf ./usr/share/man/man8/kheaders.8 \
 		    ./usr/share/bash-completion/completions/kheaders \
