@@ -133,7 +133,7 @@ ssh_loads() {
 # The tree is the one of the guest's archive, and the module that make builds in such a tree.
 ssh_tree() {
 	remote 0 ssh root@localhost tree && tree=$(cat "$tmp/output") &&
-		quiet kheaders verify --quiet --archive "$built/kheaders_data.tar.xz" --dest "$tree" &&
+		quiet kheaders verify --archive "$built/kheaders_data.tar.xz" --dest "$tree" &&
 		same_module
 }
 
@@ -164,7 +164,8 @@ ssh_refused() {
 }
 
 adb_several() {
-	remote 2 adb tree && matches "several devices: choose one with -s SERIAL: $by_root $by_shell"
+	remote 2 adb tree &&
+		matches "several devices: choose one with -s SERIAL: $by_root $by_shell"
 }
 
 # Without root and without the module, the shell's user sees nothing.

@@ -108,7 +108,8 @@ ext4_in_pieces() {
 sparse() {
 	quiet img2simg "$tmp/dlkm.img" "$tmp/sparse.img" &&
 		hints "a sparse image; convert it by simg2img" "$tmp/sparse.img" &&
-		quiet simg2img "$tmp/sparse.img" "$tmp/raw.img" && cmp "$tmp/raw.img" "$tmp/dlkm.img"
+		quiet simg2img "$tmp/sparse.img" "$tmp/raw.img" &&
+		cmp "$tmp/raw.img" "$tmp/dlkm.img"
 }
 
 ktap_print_header

@@ -102,7 +102,8 @@ rebuilds_programs() {
 }
 
 builds_bpf() {
-	machine && offer "$archive" && make_bpf "$tmp/prog.c" && remote 0 root build "$tmp/prog.c" &&
+	machine && offer "$archive" && make_bpf "$tmp/prog.c" &&
+		remote 0 root build "$tmp/prog.c" &&
 		prints "$tmp/prog.o" && readelf -h "$tmp/prog.o" | grep -q 'Machine: *Linux BPF' &&
 		echo 'int x = ;' >> "$tmp/prog.c" && rm "$tmp/prog.o" &&
 		remote 1 root build "$tmp/prog.c" && prints "prog.c: does not build" &&
@@ -184,16 +185,17 @@ no_compiler() {
 	env PATH="$tmp/few" "$tmp/bin/kheaders-ssh" root@localhost build "$tmp/prog.c" \
 		> "$tmp/bpf" 2>&1
 	bpf=$?
-	[ "$rc:$bpf" = 1:1 ] && prints "gcc 12 built this kernel, but no gcc is found; install it" &&
+	[ "$rc:$bpf" = 1:1 ] &&
+		prints "gcc 12 built this kernel, but no gcc is found; install it" &&
 		[ "$(grep -c -v "its archive belongs to" "$tmp/output")" -eq 1 ] &&
 		grep -q 'clang: not found; install clang and llvm' "$tmp/bpf" && return
 	show "$tmp/output" "$tmp/bpf"
 	return 1
 }
 
-# says STATUS TEXT LINE ARGUMENT...: what kheaders-adb does if "adb devices" prints LINE.  Real
-# devices have these states for want of a permission, or on a bad cable.
-adb_says() {
+# adb_prints STATUS TEXT LINE ARGUMENT...: kheaders-adb exits with STATUS and prints TEXT if "adb
+# devices" lists LINE.  Real devices are in these states without a permission, or on a bad cable.
+adb_prints() {
 	want=$1
 	text=$2
 	printf 'List of devices attached\n%b\n' "$3" > "$tmp/devices"
@@ -211,21 +213,21 @@ adb_states() {
 	printf '#!/bin/sh\ncat %s\n' "$tmp/devices" > "$tmp/bin/adb"
 	chmod 755 "$tmp/bin/adb"
 	export KHEADERS_ADB="$tmp/bin/adb"
-	adb_says 3 'no device: connect one and enable USB debugging' '' tree &&
-		adb_says 3 'X: no such device; see "adb devices"' 'A\tdevice' -s X tree &&
-		adb_says 2 'several devices: choose one with -s SERIAL: A B' \
+	adb_prints 3 'no device: connect one and enable USB debugging' '' tree &&
+		adb_prints 3 'X: no such device; see "adb devices"' 'A\tdevice' -s X tree &&
+		adb_prints 2 'several devices: choose one with -s SERIAL: A B' \
 		'A\tdevice\nB\tdevice' tree &&
-		adb_says 1 'A: unauthorized; unlock it' 'A\tunauthorized' tree &&
-		adb_says 1 'B: offline; reconnect it' 'A\tdevice\nB\toffline' -s B tree &&
-		adb_says 1 'A: this user may not open it; install udev rules' \
+		adb_prints 1 'A: unauthorized; unlock it' 'A\tunauthorized' tree &&
+		adb_prints 1 'B: offline; reconnect it' 'A\tdevice\nB\toffline' -s B tree &&
+		adb_prints 1 'A: this user may not open it; install udev rules' \
 		'A\tno permissions (missing udev rules? user is in the plugdev group)' tree &&
-		adb_says 1 'A: in state "recovery"; boot it to Android' 'A\trecovery' tree &&
+		adb_prints 1 'A: in state "recovery"; boot it to Android' 'A\trecovery' tree &&
 		ANDROID_SERIAL=B && export ANDROID_SERIAL &&
-		adb_says 1 'B: offline' 'A\tdevice\nB\toffline' tree
+		adb_prints 1 'B: offline' 'A\tdevice\nB\toffline' tree
 	rc=$?
 	unset ANDROID_SERIAL
 	KHEADERS_ADB=$tmp/absent
-	[ "$rc" -eq 0 ] && adb_says 1 "$tmp/absent: not found; install it" '' tree
+	[ "$rc" -eq 0 ] && adb_prints 1 "$tmp/absent: not found; install it" '' tree
 }
 
 # A device whose SELinux hides the archive from the shell, which Debian's adbd cannot have
@@ -242,7 +244,8 @@ adb_selinux() {
 		esac
 	END
 	KHEADERS_ADB=$tmp/bin/adb
-	adb_says 1 "A: $sysfs: refused for user 2000; does SELinux deny it? Run \"adb root\"" '' tree
+	adb_prints 1 "A: $sysfs: refused for user 2000; does SELinux deny it? Run \"adb root\"" \
+		'' tree
 }
 
 # load_refused WORDS LINE TEXT: insmod prints WORDS, the kernel logs LINE; kheaders-adb explains
@@ -269,7 +272,7 @@ load_refused() {
 adb_load_refused() {
 	load_refused "Permission denied" "avc:  denied  { module_load } for pid=1" \
 		"SELinux denies it; allow it in the device's policy, or use a userdebug build" &&
-		load_refused "Key was rejected by service" "Loading of unsigned module is rejected" \
+		load_refused "Key was rejected by service" "Loading of unsigned module is refused" \
 		"the kernel takes only signed modules; see Documentation/secure-boot.md" &&
 		load_refused "Operation not permitted" "Lockdown: insmod: unsigned module loading" \
 		"the kernel takes no modules; is it locked down, or modules_disabled set?" &&
