@@ -161,7 +161,9 @@ choose_gcc() {
 		fi
 	done
 	cc=${right:-$cc}
-	how="install it (Debian, Ubuntu: apt install gcc-$want)"
+	cross=${CROSS_COMPILE:-}
+	package=$(echo "gcc-$want-${cross##*/}" | sed -e 's/-*$//' -e 's/_/-/g')
+	how="install it (Debian, Ubuntu: apt install $package)"
 	[ -n "$cc" ] || stop "${prefix}gcc $want built this kernel, but no gcc is found; $how"
 	[ -n "$right" ] ||
 		note "${prefix}gcc $want built this kernel, but $cc is another version; $how"
