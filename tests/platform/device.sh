@@ -58,10 +58,13 @@ make_android() {
 }
 
 start_guest() {
+	export HOME="$tmp/home"
 	programs=
 	! here_too || programs="dropbear chroot bpftool"
 	# shellcheck disable=SC2086	# words
-	mkdir -p "$tmp/share" && make_keys && make_android &&
+	mkdir -p "$tmp/share" "$HOME/.android" && make_keys && make_android &&
+		quiet adb keygen "$HOME/.android/adbkey" &&
+		cp "$HOME/.android/adbkey.pub" "$android/adb_keys" &&
 		cp "$built/kheaders.ko" "$tmp/key.pub" "$tmp/host_key" "$tmp/share" &&
 		"$top/vm/mkinitramfs" "$kernel" "$tmp/initramfs" $programs || return 1
 	adb_port=$(free_port)
@@ -74,7 +77,6 @@ start_guest() {
 }
 
 connect_adb() {
-	export HOME="$tmp/home" && mkdir -p "$HOME"
 	adb="adb -P $(free_port)"
 	export KHEADERS_ADB="$adb"
 	for each in "$adb_port" "$shell_port"; do
@@ -86,8 +88,12 @@ connect_adb() {
 	by_shell=127.0.0.1:$shell_port
 }
 
+# QEMU accepts connections before the daemon does; forget those.
 connected() {
-	$adb connect "127.0.0.1:$1" && [ "$($adb -s "127.0.0.1:$1" shell echo up)" = up ]
+	$adb connect "127.0.0.1:$1"
+	[ "$($adb -s "127.0.0.1:$1" shell echo up)" = up ] && return
+	$adb disconnect "127.0.0.1:$1"
+	return 1
 }
 
 # remote STATUS NAME ARGUMENT...: kheaders-NAME exits with STATUS, with its output in $tmp/output
