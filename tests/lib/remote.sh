@@ -5,12 +5,12 @@
 #
 # Shared by the tests of kheaders-ssh and kheaders-adb; source it after program.sh.
 
-# wait_for COMMAND...: for at most a minute
+# wait_for COMMAND...: for at most ten minutes, as a busy host takes long to boot a guest
 wait_for() {
 	tries=0
 	until "$@" > "$tmp/output" 2>&1; do
 		tries=$((tries + 1))
-		[ "$tries" -lt 120 ] || { show "$tmp/output"; return 1; }
+		[ "$tries" -lt 1200 ] || { show "$tmp/output"; return 1; }
 		sleep 0.5
 	done
 }

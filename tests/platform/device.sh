@@ -163,10 +163,10 @@ ssh_bpf() {
 
 # A module for another kernel: insmod's reason, and the kernel's.
 ssh_refused() {
-	sed "s/vermagic=6/vermagic=5/" "$tmp/module/kheaders_test.ko" > "$tmp/wrong.ko" &&
+	sed "s/ mod_unload / mod_upload /" "$tmp/module/kheaders_test.ko" > "$tmp/wrong.ko" &&
 		remote 1 ssh root@localhost load "$tmp/wrong.ko" &&
 		matches "wrong.ko: does not load: .*nvalid module format" &&
-		matches "version magic '5"
+		matches "version magic .* mod_upload"
 }
 
 adb_several() {

@@ -78,7 +78,7 @@ one_tree() {
 # What only root may read on the device nobody else may read here.
 private() {
 	machine && archive "$tmp/a" "$running" "echo seed > seed" && offer "$tmp/a" 400 &&
-		remote 0 root tree && mode 700 "$(cat "$tmp/output")"
+		remote 0 root tree && mode 700 "$(cat "$tmp/output")" && mode 755 "$tree"
 }
 
 builds() {
@@ -154,7 +154,8 @@ no_device() {
 }
 
 none() {
-	machine && offer "$archive" && KHEADERS_SSH="$ssh -p 1" && remote 1 root tree
+	machine && offer "$archive" && KHEADERS_SSH="ssh -p 1 -o BatchMode=yes" &&
+		remote 1 root tree
 	rc=$?
 	KHEADERS_SSH=$ssh
 	[ "$rc" -eq 0 ] && prints "kheaders-ssh: root@localhost: cannot connect with" &&
@@ -236,7 +237,7 @@ adb_selinux() {
 		#!/bin/sh
 		case $* in
 		devices) printf 'A\tdevice\n' ;;
-		*'id -u'*) echo 2000 ;;
+		*'id -u'|*"id -u'") echo 2000 ;;
 		*) echo "kernel: 6.1"
 			echo "file: /sys/kernel/kheaders.tar.xz, mode -r--r--r--, 9 bytes"
 			echo "read: refused for user 2000"
@@ -296,7 +297,7 @@ usage_errors() {
 		usage_is "x: unknown command" h x && usage_is "PATH: missing" h build &&
 		usage_is "NAME: missing" h unload && usage_is "b: unexpected argument" h tree b &&
 		usage_is "c: unexpected argument" h build b c &&
-		usage_is "neither a directory" root@localhost build /bin/sh &&
+		usage_is "/bin/sh: neither a directory" root@localhost build /bin/sh &&
 		mkdir -p "$tmp/a b" || return 1
 	refuses 1 "does not support spaces" root build "$tmp/a b" &&
 		refuses 1 "$tmp/absent: does not exist" root build "$tmp/absent" &&
