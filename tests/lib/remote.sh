@@ -52,11 +52,11 @@ make_module() {
 		echo 'obj-m += kheaders_test.o' > "$1/Makefile"
 }
 
-# same_module: make in the tree builds the same module, to the byte; ARGUMENTs are make's
+# same_module: make in the tree builds the same module, to the byte
 same_module() {
 	cp "$tmp/module/kheaders_test.ko" "$tmp/module.ko" &&
-		quiet make -C "$tree" M="$tmp/module" "$@" clean &&
-		quiet make -C "$tree" M="$tmp/module" "$@" modules &&
+		quiet make -C "$tree" M="$tmp/module" clean &&
+		quiet make -C "$tree" M="$tmp/module" modules &&
 		cmp "$tmp/module/kheaders_test.ko" "$tmp/module.ko"
 }
 
