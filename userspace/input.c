@@ -79,7 +79,7 @@ int image_open(struct image *i, const char *path)
 	return i->size ? 0 : fail(i->name, "empty");
 }
 
-/* What keeps files in pieces or compressed, the magic bytes by which it is known, and what to do. */
+/* What keeps files in pieces or compressed: its magic bytes, and what to do. */
 static const struct container {
 	size_t offset;
 	const char *magic;

@@ -117,8 +117,8 @@ check_gcc() {
 	rm "$bin/gcc"
 	check "no gcc: one line tells what to install" 'prints "apt install gcc-12"'
 	check "to clean takes none" 'build clean && [ ! -s "$tmp/err" ]'
-	check "no cross compiler: it tells which one" 'prints "apt install gcc-12-x86-64-linux-gnu)" \
-		CROSS_COMPILE=x86_64-linux-gnu-'
+	check "no cross compiler: it tells which one" \
+		'prints "apt install gcc-12-x86-64-linux-gnu)" CROSS_COMPILE=x86_64-linux-gnu-'
 	compiler aarch64-linux-gnu-gcc 14
 	compiler aarch64-linux-gnu-gcc-12 12
 	check "cross" 'takes "aarch64-linux-gnu-gcc-12 aarch64-linux-gnu-ld aarch64-linux-gnu-ar" \
