@@ -3,6 +3,9 @@
 #
 # "kheaders dump" takes the images of an Android device: the kernel's, boot.img of every version,
 # and the file systems that have kheaders.ko.
+#
+# Environment:
+#   KHEADERS_WHOLE  "y": every form of the kernel in boot.img, not only Image.lz4
 
 # shellcheck source=../lib/program.sh
 # shellcheck disable=SC2154	# what program.sh has set
@@ -41,11 +44,15 @@ kernels() {
 	done
 }
 
+# libarchive takes what follows an Image.lz4 for more of it
+forms=Image.lz4
+[ "${KHEADERS_WHOLE:-}" != y ] || forms="Image Image.gz Image.lz4"
+
 # boot_image VERSION [ARGUMENT...]: with each form of the kernel, and a ramdisk after it
 boot_image() {
 	version=$1
 	shift
-	for image in Image Image.gz Image.lz4; do
+	for image in $forms; do
 		quiet mkbootimg --header_version "$version" --kernel "$tmp/$image" \
 			--ramdisk "$tmp/ramdisk.lz4" --pagesize 4096 --os_version 11.0.0 \
 			--os_patch_level 2026-11 "$@" -o "$tmp/boot.img" &&
