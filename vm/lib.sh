@@ -42,17 +42,23 @@ apt_private() {
 		-o Acquire::Check-Valid-Until=false -o APT::Sandbox::User=root "$@"
 }
 
-# debian_root SUITE DIR SOURCES OPTION...: make a root file system for $arch in DIR by mmdebstrap
-# with more options; SOURCES is a sources.list
+# debian_root SUITE DIR SOURCES OPTION...: make a root file system for $arch in DIR, which is
+# removed first, by mmdebstrap with more options; SOURCES is a sources.list
 debian_root() {
 	suite=$1
 	dir=$2
 	sources=$3
 	shift 3
 	command -v mmdebstrap > /dev/null || die mmdebstrap "not installed; run 'make deps'"
+	rm -rf --one-file-system "$dir"
+	# It mounts this machine's /dev/shm in DIR.  If it is killed, its mounts must go, too,
+	# before somebody removes DIR with all that is in it.
+	namespace=
+	[ "$(id -u)" -ne 0 ] || namespace="unshare -m"
 	# It has sh write to a descriptor of its own, and dash knows none above 9, so pass none on.
-	mmdebstrap --architectures="$arch" --aptopt='Acquire::Check-Valid-Until "false"' "$@" \
-		"$suite" "$dir" "$sources" \
+	# shellcheck disable=SC2086	# words
+	$namespace mmdebstrap --architectures="$arch" \
+		--aptopt='Acquire::Check-Valid-Until "false"' "$@" "$suite" "$dir" "$sources" \
 		> "$dir.log" 2>&1 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&- && return
 	cat "$dir.log" >&2
 	die "$suite" "mmdebstrap failed"

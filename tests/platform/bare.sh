@@ -207,15 +207,17 @@ help_everywhere() {
 	done
 }
 
-# mmdebstrap has sh write to its own descriptors, which must stay below 10.
-descriptors() {
-	machine mmdebstrap
-	fake mmdebstrap 'ls /proc/self/fd'
+# mmdebstrap has sh write to its own descriptors, which must stay below 10.  It mounts what this
+# machine has, and must not leave the mounts behind.
+root_file_system() {
+	machine mmdebstrap readlink unshare
+	fake mmdebstrap 'ls /proc/self/fd; readlink /proc/self/ns/mnt'
 	# shellcheck disable=SC2016	# the other shell expands it
 	quiet on_machine arch=amd64 sh -c '. "$0" && debian_root suite "$1" list' \
 		"$top/vm/lib.sh" "$tmp/root" 3< /dev/null 4< /dev/null 5< /dev/null 6< /dev/null \
 		7< /dev/null 8< /dev/null 9< /dev/null && grep -q -x 0 "$tmp/root.log" &&
-		! grep -x '[4-9]' "$tmp/root.log"
+		! grep -x '[4-9]' "$tmp/root.log" || return 1
+	[ "$(id -u)" -ne 0 ] || ! grep -F "$(readlink /proc/self/ns/mnt)" "$tmp/root.log"
 }
 
 ktap_print_header
@@ -223,7 +225,7 @@ ktap_set_plan 15
 ktap_test_result "every script prints its help" help_everywhere
 ktap_test_result "without a compiler and xz" no_compiler
 ktap_test_result "without pkg-config and libraries" no_libraries
-ktap_test_result "mmdebstrap with all descriptors open" descriptors
+ktap_test_result "mmdebstrap with all descriptors open, and its mounts" root_file_system
 ktap_test_result "without the kernel's build tree" no_kernel
 ktap_test_result "without git or mandoc" no_git
 ktap_test_result "with any awk, with none, and with busybox as the shell" other_tools
