@@ -213,6 +213,28 @@ fill_share() {
 		cp -r "$built/kheaders.ko" "$built/test_modules" "$1"
 }
 
+# alter_build_id DIR: write $kernel with one byte of its build-id changed to DIR, as vm/fetch
+# prints it.  It boots uncompressed, by PVH.
+alter_build_id() {
+	mkdir "$1" && cp -P "$kernel/release" "$kernel/arch" "$1" &&
+		ln -s "$(realpath "$kernel/modules")" "$1/modules" &&
+		"$kernel/source/scripts/extract-vmlinux" "$kernel/vmlinuz" > "$1/vmlinuz" &&
+		python3 - "$1/vmlinuz" <<- 'END'
+			import struct, sys
+			name = sys.argv[1]
+			image = bytearray(open(name, "rb").read())
+			at, = struct.unpack_from("<Q", image, 32)
+			size, count = struct.unpack_from("<HH", image, 54)
+			segments = [struct.unpack_from("<IIQQQQ", image, at + i * size)
+			            for i in range(count)]
+			notes = next(s for s in segments if s[0] == 4)
+			start, end = notes[2], notes[2] + notes[5]
+			note = bytes.fromhex("04000000 14000000 03000000") + b"GNU\0"
+			image[image.index(note, start, end) + len(note)] ^= 0xff
+			open(name, "wb").write(image)
+		END
+}
+
 guest_selftests=$(cat "$top/tests/lib/selftests_guest")
 
 # run_guest_selftests SHARE SHA256 [COMMANDS]: run the selftests in a guest, then COMMANDS.

@@ -48,31 +48,8 @@ second_boot() {
 	grep -e "^tree:" -e "^marker:" "$tmp/output" | diff "$tmp/then" -
 }
 
-# The same kernel with one byte of its build-id changed.  It boots uncompressed, by PVH.
-alter_build_id() {
-	mkdir "$tmp/other" &&
-		cp -P "$kernel/modules" "$kernel/release" "$kernel/arch" "$tmp/other" &&
-		rm -f "$tmp/other/modules" &&
-		ln -s "$(realpath "$kernel/modules")" "$tmp/other/modules" &&
-		"$kernel/source/scripts/extract-vmlinux" "$kernel/vmlinuz" > "$tmp/other/vmlinuz" &&
-		python3 - "$tmp/other/vmlinuz" <<- 'END'
-			import struct, sys
-			name = sys.argv[1]
-			image = bytearray(open(name, "rb").read())
-			at, = struct.unpack_from("<Q", image, 32)
-			size, count = struct.unpack_from("<HH", image, 54)
-			segments = [struct.unpack_from("<IIQQQQ", image, at + i * size)
-			            for i in range(count)]
-			notes = next(s for s in segments if s[0] == 4)
-			start, end = notes[2], notes[2] + notes[5]
-			note = bytes.fromhex("04000000 14000000 03000000") + b"GNU\0"
-			image[image.index(note, start, end) + len(note)] ^= 0xff
-			open(name, "wb").write(image)
-		END
-}
-
 other_kernel() {
-	alter_build_id || return 1
+	alter_build_id "$tmp/other" || return 1
 	booted=$tmp/other
 	guest -b "$look" && printed "unit: success active" && printed "verify: ok" &&
 		printed "link: /var/cache/kheaders/$release" || return 1
