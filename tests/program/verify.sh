@@ -185,7 +185,7 @@ half() {
 	done
 	for call in read fstat; do
 		strace -qq -o "$tmp/trace" -P /var/cache/kheaders/1.2.3/scripts/random \
-			-e "inject=?$call,?newfstatat:error=EIO" "$program" verify \
+			-e "inject=?$call,?newfstatat,?fstat64,?statx:error=EIO" "$program" verify \
 			--archive "$tmp/long" \
 			> "$tmp/output" 2>&1
 		[ $? -eq 1 ] && prints "scripts/random: Input/output error" || return 1
