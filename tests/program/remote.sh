@@ -159,7 +159,9 @@ none() {
 	rc=$?
 	KHEADERS_SSH=$ssh
 	[ "$rc" -eq 0 ] && prints "kheaders-ssh: root@localhost: cannot connect with" &&
-		KHEADERS_SSH=$tmp/absent && refuses 1 "apt install openssh-client" root tree
+		KHEADERS_SSH=$tmp/absent &&
+		refuses 1 "apt install openssh-client | dnf install openssh-clients | $(
+			)pacman -S openssh | zypper install openssh-clients" root tree
 	rc=$?
 	KHEADERS_SSH=$ssh
 	[ "$rc" -eq 0 ]
@@ -189,7 +191,7 @@ no_compiler() {
 	[ "$rc:$bpf" = 1:1 ] &&
 		prints "gcc 12 built this kernel, but no gcc is found; install it" &&
 		[ "$(grep -c -v "its archive belongs to" "$tmp/output")" -eq 1 ] &&
-		grep -q 'clang: not found; install clang and llvm' "$tmp/bpf" && return
+		grep -q 'clang: not found; apt install clang llvm | dnf' "$tmp/bpf" && return
 	show "$tmp/output" "$tmp/bpf"
 	return 1
 }
@@ -228,7 +230,7 @@ adb_states() {
 	rc=$?
 	unset ANDROID_SERIAL
 	KHEADERS_ADB=$tmp/absent
-	[ "$rc" -eq 0 ] && adb_prints 1 "$tmp/absent: not found; install it" '' tree
+	[ "$rc" -eq 0 ] && adb_prints 1 "$tmp/absent: not found; apt install adb | dnf" '' tree
 }
 
 # A device whose SELinux hides the archive from the shell, which Debian's adbd cannot have
