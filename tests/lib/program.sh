@@ -104,6 +104,14 @@ run() {
 	return 1
 }
 
+# dumps FILE: dumping FILE prints the archive $tmp/a
+dumps() {
+	rm -f "$tmp/out"
+	run 0 dump "$1" -o "$tmp/out" && cmp -s "$tmp/out" "$tmp/a" && return
+	ktap_print_msg "$1"
+	return 1
+}
+
 # disturbed INJECTION... -- EXIT-STATUS ARGUMENT...: run() while strace disturbs those calls;
 # the calls, or only those that $traced names, are in $tmp/trace
 disturbed() {

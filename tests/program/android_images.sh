@@ -11,14 +11,6 @@
 # shellcheck disable=SC2154	# what program.sh has set
 . "$(dirname "$0")/../lib/program.sh"
 
-# dumps FILE: dumping FILE prints the archive
-dumps() {
-	rm -f "$tmp/out"
-	run 0 dump "$1" -o "$tmp/out" && cmp -s "$tmp/out" "$archive" && return
-	ktap_print_msg "$1"
-	return 1
-}
-
 # hints TEXT FILE: FILE's file system keeps kheaders.ko in pieces; TEXT tells what to do
 hints() {
 	run 3 dump "$2" -o "$tmp/out" && prints "no kheaders archive in one piece; it is $1"
@@ -29,7 +21,7 @@ make_kernels() {
 	{
 		head -c 300000 "$program"
 		printf 'IKHD_ST\0'
-		cat "$archive"
+		cat "$tmp/a"
 		printf 'IKHD_ED\0'
 		head -c 200000 "$program"
 	} > "$tmp/Image"
@@ -123,7 +115,7 @@ ktap_print_header
 need_program
 need_kernel
 share_build || ktap_exit_fail_msg "no module to put into images"
-archive=$built/kheaders_data.tar.xz
+cp "$built/kheaders_data.tar.xz" "$tmp/a"
 make_kernels || ktap_exit_fail_msg "no images of kernels"
 make_dlkm || ktap_exit_fail_msg "no modules"
 ktap_set_plan 11

@@ -16,14 +16,6 @@ make_image() {
 	head -c 200000 "$program"
 }
 
-# dumps FILE: dumping FILE prints the archive
-dumps() {
-	rm -f "$tmp/out"
-	run 0 dump "$1" -o "$tmp/out" && cmp -s "$tmp/out" "$tmp/a" && return
-	ktap_print_msg "$1"
-	return 1
-}
-
 # embed NAME COMMAND...: dump the image compressed by COMMAND, alone and embedded
 embed() {
 	name=$1
