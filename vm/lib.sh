@@ -58,7 +58,8 @@ debian_root() {
 	# It has sh write to a descriptor of its own, and dash knows none above 9, so pass none on.
 	# shellcheck disable=SC2086	# words
 	$namespace mmdebstrap --architectures="$arch" \
-		--aptopt='Acquire::Check-Valid-Until "false"' "$@" "$suite" "$dir" "$sources" \
+		--aptopt='Acquire::Check-Valid-Until "false"' --dpkgopt=force-unsafe-io \
+		"$@" "$suite" "$dir" "$sources" \
 		> "$dir.log" 2>&1 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&- && return
 	cat "$dir.log" >&2
 	die "$suite" "mmdebstrap failed"
