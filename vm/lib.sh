@@ -34,6 +34,10 @@ of it (install podman by dnf, pacman or zypper)"
 apt_private() {
 	command=$1
 	shift
+	# a suite of backports has its packages installed by name only
+	case ${suite:-} in
+	*-backports) set -- -o APT::Default-Release="$suite" "$@" ;;
+	esac
 	"$command" -q -o Dir::State="$apt" -o Dir::State::status=/dev/null \
 		-o Dir::State::lists="$apt/lists" -o Dir::Cache="$apt" \
 		-o Dir::Etc::sourcelist="$apt/sources.list" \

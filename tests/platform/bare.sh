@@ -220,8 +220,31 @@ root_file_system() {
 	[ "$(id -u)" -ne 0 ] || ! grep -F "$(readlink /proc/self/ns/mnt)" "$tmp/root.log"
 }
 
+# A source tree that is named by hand becomes a series, for a name that vm/kernels does not have.
+named_source() {
+	machine flock
+	fake dpkg "echo amd64"
+	fake apt-get :
+	mkdir -p "$tmp/linux/kernel"
+	fails_with "$tmp/linux: not the source of a kernel" \
+		on_machine "$top/vm/fetch" -s "$tmp/linux" vendor || return 1
+	: > "$tmp/linux/kernel/Makefile"
+	fails_with "6.1: in vm/kernels; without -s, its source comes from bookworm" \
+		on_machine "$top/vm/fetch" -s "$tmp/linux" 6.1 &&
+		fails_with "vendor: no such kernel series" on_machine "$top/vm/fetch" vendor &&
+		quiet on_machine "$top/vm/fetch" -s "$tmp/linux" vendor || return 1
+	for again in "" -u; do
+		# shellcheck disable=SC2086	# an option or none
+		quiet on_machine "$top/vm/fetch" $again vendor source || return 1
+		directory=$(tail -n 1 "$tmp/output")
+		[ "$(realpath "$directory/source")" = "$tmp/linux" ] &&
+			[ -s "$directory/suite" ] && [ "$(cat "$directory/arch")" = amd64 ] ||
+			return 1
+	done
+}
+
 ktap_print_header
-ktap_set_plan 15
+ktap_set_plan 16
 ktap_test_result "every script prints its help" help_everywhere
 ktap_test_result "without a compiler and xz" no_compiler
 ktap_test_result "without pkg-config and libraries" no_libraries
@@ -236,5 +259,6 @@ ktap_test_result "without root and sudo" not_root
 ktap_test_result "a package that another provides is installed" provided
 ktap_test_result "apt without a network, or of another suite" fails_to_install
 ktap_test_result "spaces in paths" spaces
+ktap_test_result "a source tree named by hand" named_source
 ktap_test_result "the files of kheaders-dkms are enough" dkms_files
 ktap_finished
