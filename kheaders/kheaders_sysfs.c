@@ -108,3 +108,6 @@ module_exit(kheaders_exit);
 MODULE_LICENSE("GPL");
 MODULE_AUTHOR("The kheaders authors");
 MODULE_DESCRIPTION("The running kernel's headers and build files in sysfs");
+#ifdef KHEADERS_VERSION
+MODULE_VERSION(KHEADERS_VERSION);
+#endif

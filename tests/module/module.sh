@@ -20,6 +20,10 @@ builds_clean() {
 }
 
 # .rodata holds the archive between its markers and nothing else.
+has_version() {
+	[ "$(modinfo -F version "$tmp/build/kheaders.ko")" = "$(cat "$top/VERSION")" ]
+}
+
 carries_archive() {
 	objcopy -O binary --only-section=.rodata "$tmp/build/kheaders.ko" "$tmp/rodata" &&
 		{
@@ -171,11 +175,12 @@ ktap_print_header
 need_kernel
 pack_quickly
 [ ! -e "$top/.git" ] || status=$(git -C "$top" status --porcelain --ignored)
-ktap_set_plan 19
+ktap_set_plan 20
 ktap_test_result "make alone prints help" help_is_default
 ktap_test_result "a missing tree is named with the package to install" \
 	fails_with linux-headers make -C "$top" KDIR=/nonexistent
 ktap_test_result "the module builds" build_module "$tmp/build"
+ktap_test_result "modinfo prints its version" has_version
 ktap_test_result "sparse and W=1 find nothing" builds_clean
 ktap_test_result "it carries the archive between markers" carries_archive
 ktap_test_result "a second build does nothing" nothing_to_do "$kernel/kdir"

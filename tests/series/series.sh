@@ -81,7 +81,7 @@ fits_the_tree() {
 	[ $? -eq "$has_helper" ] && ! grep -q kheaders_read "$files/kheaders_sysfs.c" ||
 		[ "$has_helper" -ne 0 ] || return 1
 	[ "$(grep -c KBUILD_EXTMOD "$files/Kbuild")" -eq 1 ] &&
-		! grep -r -n -e '^#ifn\{0,1\}def K' -e KHEADERS_OUT_OF_TREE "$files" \
+		! grep -r -n -e '^#ifn\{0,1\}def K' -e KHEADERS_VERSION "$files" \
 			"$tmp/tree/scripts/pack_headers.sh" &&
 		! awk 'length > 100 { print FILENAME ":" FNR; long = 1 } END { exit !long }' \
 			"$files"/* "$tmp/tree/scripts"/*kheaders*
