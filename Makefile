@@ -25,6 +25,8 @@
 #H   make install-dkms
 #H                    install the module's source where dkms looks for it
 #H   make dist        write build/kheaders-VERSION.tar.xz, the source of the last commit
+#H   make release     tag the last commit as the version in VERSION, if NEWS, the figures and
+#H                    the last check-all are those of this commit
 #H   make bench       measure size, time and memory against CONFIG_IKHEADERS
 #H   make lint        run only the quick checks
 #H   make html        render the manual pages into build/html
@@ -125,7 +127,8 @@ check-all: export KHEADERS_WHOLE := y
 check-all: T = all
 check-all: TIMEOUT = 7200
 check-all: deps
-	@$(call run_tests,all)
+	@mkdir -p $(out)
+	@$(call run_tests,-r $(out)/check-all all)
 
 lint: T = lint words places docs
 lint: deps
@@ -167,6 +170,10 @@ dist:
 	xz -9 -c $(archive).new > $(archive).xz.new
 	@rm $(archive).new
 	@mv $(archive).xz.new $(archive).xz
+
+.PHONY: release
+release:
+	@packaging/release $(out)/check-all
 
 .PHONY: series
 series:

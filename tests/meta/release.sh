@@ -1,0 +1,115 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# "make release" tags what is whole, and refuses everything else with a message and no tag.
+
+# shellcheck source=../lib/test.sh
+. "$(dirname "$0")/../lib/test.sh"
+
+clone=$tmp/clone
+report=$clone/build/check-all
+
+in_clone() {
+	git -C "$clone" -c user.name=release -c user.email=release@localhost "$@"
+}
+
+release() {
+	GIT_AUTHOR_NAME=release GIT_AUTHOR_EMAIL=release@localhost \
+		GIT_COMMITTER_NAME=release GIT_COMMITTER_EMAIL=release@localhost \
+		make -s -C "$clone" release
+}
+
+# commit_all: a commit of what has changed, and a green report of it
+commit_all() {
+	in_clone add -A && in_clone commit -q -s -m "release: test" || return 1
+	mkdir -p "$clone/build"
+	{
+		echo "commit $(in_clone rev-parse HEAD)"
+		awk '!/^#/ && NF { print $1, 3, 0, 1, 10 }' "$clone/tests/matrix"
+	} > "$report"
+}
+
+# A clone of the files as they are here, ready to be released.
+ready() {
+	rm -rf "$clone"
+	git clone -q "$top" "$clone" 2> "$tmp/output" &&
+		( cd "$top" && git ls-files -co --exclude-standard | while read -r name; do
+			[ ! -e "$name" ] || cp --parents -P "$name" "$clone"
+		done ) || return 1
+	sed -i "1s/.*/kheaders $(cat "$top/VERSION") (2026-01-01)/" "$clone/NEWS"
+	commit_all
+}
+
+# refuses TEXT: nothing is tagged, and TEXT is printed
+refuses() {
+	fails_with "$1" release && [ -z "$(in_clone tag)" ]
+}
+
+dirty() {
+	ready && echo >> "$clone/NEWS" && refuses "release: NEWS: not committed" &&
+		in_clone checkout -q NEWS && : > "$clone/new" && refuses "release: new: not committed"
+}
+
+stale_news() {
+	ready && sed -i '1s/(.*/(not released yet)/' "$clone/NEWS" && commit_all &&
+		refuses "NEWS: begins with \"kheaders $(cat "$top/VERSION") (not released yet)\"" || return 1
+	sed -i '1s/.*/kheaders 0.0.1 (2026-01-01)/' "$clone/NEWS" && commit_all &&
+		refuses 'NEWS: begins with "kheaders 0.0.1'
+}
+
+wrong_figure() {
+	ready && sed -i '/^| Bytes on Debian 6.1 /s/| [1-9][0-9]* /| 9999999 /' "$clone/README" &&
+		! cmp -s "$top/README" "$clone/README" && commit_all &&
+		refuses "documents: disagree with bench/"
+}
+
+red() {
+	ready && sed -i 's/^strip 3 0 /strip 3 1 /' "$report" &&
+		refuses "strip: failed in $report; mend it"
+}
+
+partial() {
+	ready && sed -i '/^strip /d' "$report" && refuses "without the test strip; run" &&
+		rm "$report" && refuses "check-all: not found; run 'make check-all'"
+}
+
+of_another_commit() {
+	ready && before=$(in_clone rev-parse HEAD) &&
+		in_clone commit -q -s --allow-empty -m "release: more" &&
+		refuses "check-all: of commit $before, not of the last one"
+}
+
+# It is tagged once, with the entry of NEWS.
+whole() {
+	ready && quiet release || return 1
+	tag=v$(cat "$top/VERSION")
+	[ "$(in_clone rev-parse "$tag^{commit}")" = "$(in_clone rev-parse HEAD)" ] &&
+		[ "$(in_clone tag -l --format='%(contents:subject)' "$tag")" = \
+			"$(head -n 1 "$clone/NEWS")" ] &&
+		fails_with "$tag: this tag exists" release
+}
+
+# The report that tests/run writes is what is read.
+report_of_run() {
+	printf '#!/bin/sh\n%s\n' 'echo 1..2; echo "ok 1 a # SKIP why"; echo not ok 2 b' \
+		> "$tmp/fake.sh"
+	chmod +x "$tmp/fake.sh"
+	"$top/tests/run" -r "$tmp/report" "$tmp/fake.sh" > "$tmp/output" 2>&1
+	grep -q -x "commit .*" "$tmp/report" && grep -q -x "$tmp/fake.sh 0 1 1 [0-9]*" "$tmp/report" &&
+		grep -q -x '# ok 1 a # SKIP why' "$tmp/report" && return
+	show "$tmp/report"
+	return 1
+}
+
+ktap_print_header
+[ -e "$top/.git" ] || ktap_skip_all "not a git checkout"
+ktap_set_plan 8
+ktap_test_result "what is whole is tagged, once" whole
+ktap_test_result "a dirty tree is refused" dirty
+ktap_test_result "stale NEWS are refused" stale_news
+ktap_test_result "a figure that bench/ does not have is refused" wrong_figure
+ktap_test_result "a red check-all is refused" red
+ktap_test_result "a partial check-all is refused" partial
+ktap_test_result "a check-all of another commit is refused" of_another_commit
+ktap_test_result "tests/run writes the report" report_of_run
+ktap_finished
