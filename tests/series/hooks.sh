@@ -46,7 +46,9 @@ make_stubs() {
 make_tools() {
 	cat > bin/ld <<- 'END'
 		#!/bin/sh
-		{ printf '%s' "${0##*/}"; printf ' [%s]' "$@"; echo; } >> calls
+		# by one write, as the two ends of a pipe are called at once
+		call=$(printf '%s' "${0##*/}"; printf ' [%s]' "$@")
+		echo "$call" >> calls
 		case $0 in
 		*nm|*/kallsyms) echo "0000000000000000 T _text" ;;
 		*/mksysmap) echo map > "$2" ;;
