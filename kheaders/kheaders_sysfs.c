@@ -31,8 +31,8 @@ extern const char kheaders_data_end[] __weak;
 #endif
 
 /*
- * Keep the addresses in data and read them with READ_ONCE(): to reference a weak symbol
- * from code the compiler may use a GOT, which arm64 modules do not have.
+ * Keep the addresses in data: to reference a weak symbol from code the compiler may use a
+ * GOT, which arm64 modules do not have.
  */
 static const char *const kheaders_bounds[] = {
 	kheaders_data,
@@ -76,8 +76,13 @@ static bool __init kheaders_name_taken(void)
 
 static int __init kheaders_init(void)
 {
-	const char *data = READ_ONCE(kheaders_bounds[0]);
-	const char *end = READ_ONCE(kheaders_bounds[1]);
+	const char *const *bounds = kheaders_bounds;
+	const char *data, *end;
+
+	/* gcc sees through READ_ONCE() of a constant */
+	OPTIMIZER_HIDE_VAR(bounds);
+	data = bounds[0];
+	end = bounds[1];
 
 	/*
 	 * Both are NULL if the module was linked without the archive.  Refuse that, as sysfs
