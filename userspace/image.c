@@ -22,13 +22,14 @@ static bool is_squashfs(const char *path)
 /* @out is relative to the tree, in which the program runs. */
 static int run_mkfs(int tree, const char *path, char *out)
 {
-	char *const erofs[] = { "mkfs.erofs", "-zlz4hc", "--all-root", out, ".", NULL };
+	/* exits with 0 even if some data cannot be written; -d0: print only errors */
+	char *const erofs[] = { "mkfs.erofs", "-d0", "-zlz4hc", "--all-root", out, ".", NULL };
 	char *const squashfs[] = { "mksquashfs", ".", out, "-noappend", "-all-root",
 				   "-no-progress", "-quiet", NULL };
 
 	if (is_squashfs(path))
 		return run(tree, squashfs, "squashfs-tools");
-	return run(tree, erofs, "erofs-utils");
+	return run_strictly(tree, erofs, "erofs-utils");
 }
 
 int make_image(int dir, const char *name, const char *path, int tree, mode_t mode)

@@ -64,6 +64,8 @@ void catch_signals(void);
  * @package: what to install if the program does not exist.
  */
 int run(int dir, char *const argv[], const char *package);
+/* The same, but fails if the program prints messages, too. */
+int run_strictly(int dir, char *const argv[], const char *package);
 /* Passes a signal on to the child.  Returns its status as waitpid() does. */
 int wait_for_child(pid_t pid);
 

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Run other programs with a fixed PATH and environment. */
-#define _GNU_SOURCE	/* execvpe() */
+#define _GNU_SOURCE	/* execvpe(), memfd_create() */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -19,12 +20,13 @@
 static char *const environment[] = { "PATH=" SEARCH, "LC_ALL=C", NULL };
 
 __attribute__((noreturn))
-static void run_child(int dir, char *const argv[])
+static void run_child(int dir, char *const argv[], int messages)
 {
 	int null = open("/dev/null", O_RDWR);
 
 	signal(SIGPIPE, SIG_DFL);
-	if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0)
+	if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0 ||
+	    (messages >= 0 && dup2(messages, STDERR_FILENO) < 0))
 		_exit(126);
 	if (dir != AT_FDCWD && fchdir(dir))
 		_exit(126);
@@ -49,13 +51,13 @@ int wait_for_child(pid_t pid)
 	return got == pid ? status : NO_STATUS;
 }
 
-int run(int dir, char *const argv[], const char *package)
+static int run_to(int dir, char *const argv[], const char *package, int messages)
 {
 	pid_t pid = fork();
 	int status;
 
 	if (!pid)
-		run_child(dir, argv);
+		run_child(dir, argv, messages);
 	if (pid < 0)
 		return fail_errno(argv[0], "cannot be started");
 	status = wait_for_child(pid);
@@ -68,4 +70,25 @@ int run(int dir, char *const argv[], const char *package)
 	if (WIFSIGNALED(status))
 		return fail(argv[0], "killed by signal %d", WTERMSIG(status));
 	return fail(argv[0], "failed with status %d", WEXITSTATUS(status));
+}
+
+int run(int dir, char *const argv[], const char *package)
+{
+	return run_to(dir, argv, package, -1);
+}
+
+int run_strictly(int dir, char *const argv[], const char *package)
+{
+	int messages = memfd_create(argv[0], MFD_CLOEXEC), ret;
+	unsigned char text[4096];
+	ssize_t n;
+
+	if (messages < 0)
+		return fail_errno(argv[0], NULL);
+	ret = run_to(dir, argv, package, messages);
+	n = pread(messages, text, sizeof(text), 0);
+	if (n > 0)
+		write_all(STDERR_FILENO, argv[0], text, n);
+	close(messages);
+	return n && !ret ? fail(argv[0], "failed, but its status is 0") : ret;
 }

@@ -207,6 +207,21 @@ through_link() {
 		run 0 remove && linked && only /run/data
 }
 
+# A program that cannot write everything reports it, but exits with 0.
+unwritten_image() {
+	machine && offer "$tmp/a" && mount -t tmpfs -o mode=755 kheaders-test /usr/local/sbin ||
+		return 1
+	{
+		printf '#!/bin/sh\n%s "$@"\necho no space >&2\n' "$(command -v mkfs.erofs)"
+	} > /usr/local/sbin/mkfs.erofs
+	chmod 755 /usr/local/sbin/mkfs.erofs
+	mkdir /run/i && run 1 extract --image /run/i/image && prints "no space" &&
+		prints "kheaders: mkfs.erofs: failed, but its status is 0" && only /run/i
+	rc=$?
+	umount /usr/local/sbin
+	return "$rc"
+}
+
 # The next run removes leftovers of a killed one, including those of an image.
 leftovers() {
 	machine && offer "$tmp/a" && mkdir -p /var/cache/kheaders/.kheaders-staging-1/a \
@@ -246,7 +261,7 @@ need_program
 chmod 755 "$tmp"
 archive "$tmp/a" "$running"
 archive "$tmp/b" "$running" "echo > b"
-ktap_set_plan 26
+ktap_set_plan 27
 ktap_test_result "a tree is extracted and linked" fresh
 ktap_test_result "a current tree is kept without reading the archive" again
 ktap_test_result "--force replaces a current tree" force
@@ -268,6 +283,7 @@ ktap_test_result "a tree in memory, and a reboot" in_memory
 ktap_test_result "/run is too small" no_memory
 ktap_test_result "a tree in the lower layer of an overlayfs is replaced" overlay
 ktap_test_result "the cache may be a link" through_link
+ktap_test_result "an image that is not complete" unwritten_image
 ktap_test_result "leftovers of killed runs are removed" leftovers
 ktap_test_result "a closed output" closed_output
 ktap_test_result "an unprivileged user is told to run as root" hints
