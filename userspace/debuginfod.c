@@ -124,16 +124,17 @@ static int report(const struct request *r, int error)
 static int copy(int from, int to)
 {
 	unsigned char buf[1 << 16];
-	ssize_t n;
-
 	/* a file that was just written is at its end */
-	if (lseek(from, 0, SEEK_SET))
-		return EXIT_FAILED;
-	while ((n = read(from, buf, sizeof(buf))) > 0) {
+	ssize_t n = lseek(from, 0, SEEK_SET);
+
+	while (n >= 0 && (n = read(from, buf, sizeof(buf))) > 0) {
 		if (write_all(to, NAME, buf, n))
 			return EXIT_FAILED;
 	}
-	return n < 0 || lseek(to, 0, SEEK_SET) ? EXIT_FAILED : EXIT_GOOD;
+	if (!n && !lseek(to, 0, SEEK_SET))
+		return EXIT_GOOD;
+	fail_errno(NAME, NULL);
+	return EXIT_FAILED;
 }
 
 static int fetch_in_child(const struct request *r)
@@ -179,11 +180,7 @@ static enum exit_status fetch(struct request *r, const char *section, long maxsi
 	r->maxsize = maxsize;
 	r->parent = getpid();
 	r->fd = memfd_create(section, MFD_CLOEXEC);
-	if (r->fd < 0) {
-		fail_errno(NAME, NULL);
-		return EXIT_FAILED;
-	}
-	pid = fork();
+	pid = r->fd < 0 ? -1 : fork();
 	if (!pid)
 		_exit(fetch_in_child(r));
 	if (pid < 0) {

@@ -168,8 +168,11 @@ int write_output(const char *path, const unsigned char *p, size_t len, mode_t mo
 	if (!path || !strcmp(path, "-"))
 		return write_all(STDOUT_FILENO, "standard output", p, len);
 	mode &= 0644;
-	if (lstat(path, &st) && errno == ENOENT)
+	if (lstat(path, &st)) {
+		if (errno != ENOENT)
+			return fail_errno(path, NULL);
 		return write_file(path, p, len, mode, time);
+	}
 	if (S_ISREG(st.st_mode))
 		return write_file(path, p, len, mode & st.st_mode, time);
 	return write_through(path, p, len, mode);

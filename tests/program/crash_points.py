@@ -11,6 +11,7 @@ files as an undisturbed run.
 
 import argparse
 import errno
+import hashlib
 import os
 import random
 import re
@@ -63,6 +64,8 @@ def short(call):
 
 NEW, OLD = world.archive(tag="new"), world.archive(tag="old")
 BID_OLD, BID_NEW = b"1" * 20, b"2" * 20
+# libdebuginfod reads files, too, so there is no server whose timing changes the calls
+SERVED = "/srv/debuginfod"
 
 
 def fresh(w):
@@ -200,7 +203,65 @@ def private(w):
     w.put(ARCHIVE, NEW, 0o400)
 
 
-# name, preparation, arguments
+def publishable(w):
+    destination(w)
+    w.put("/srv/vmlinux", f"Linux version {RELEASE} (me@here)\0\0\0".encode() +
+          world.notes(BID_NEW))
+
+
+def published_before(w):
+    publishable(w)
+    w.put("/srv/out", b"older")
+
+
+def serve(w, data=NEW, build_id=BID_NEW):
+    """Have a kernel without archive, and a server with @data made for @build_id."""
+    w.kernel(BID_NEW)
+    # the static program cannot load the library
+    w.program = "/bin/kheaders"
+    section = f"{SERVED}/buildid/{BID_NEW.hex()}/section/"
+    w.put(section + ".kheaders", data)
+    w.put(section + ".kheaders.id", f"release: {RELEASE}\nbuild-id: {build_id.hex()}\n"
+          f"sha256: {hashlib.sha256(NEW).hexdigest()}\n".encode())
+
+
+def served(w):
+    w.put(f"/lib/modules/{RELEASE}/kernel/some.ko", b"")
+    serve(w)
+
+
+def served_stale(w):
+    stale(w)
+    serve(w)
+
+
+def served_current(w):
+    served(w)
+    prepare(w, "extract --debuginfod")
+
+
+def served_destination(w):
+    destination_stale(w)
+    serve(w)
+
+
+def served_damaged(w):
+    stale(w)
+    serve(w, NEW[:-100] + b"x" * 100)
+
+
+def served_other(w):
+    stale(w)
+    serve(w, build_id=BID_OLD)
+
+
+def served_nothing(w):
+    stale(w)
+    serve(w)
+    w.remove(SERVED)
+
+
+# name, preparation, arguments, and the exit status if it is not 0
 VARIANTS = [
     ("extract, no modules directory", fresh, "extract"),
     ("extract, with modules directory", module_directory, "extract"),
@@ -209,8 +270,8 @@ VARIANTS = [
     ("extract, build link is a distribution's", distribution, "extract"),
     ("extract, tree is current", current, "extract"),
     ("extract, tree is stale", stale, "extract"),
-    ("extract, tree is stale, no archive", stale_without, "extract"),
-    ("extract, tree is stale, archive damaged", stale_broken, "extract"),
+    ("extract, tree is stale, no archive", stale_without, "extract", 3),
+    ("extract, tree is stale, archive damaged", stale_broken, "extract", 1),
     ("extract, stale tree in memory", stale_in_memory, "extract"),
     ("extract --force", current, "extract --force"),
     ("extract --tmpfs, no tree", module_directory, "extract --tmpfs"),
@@ -222,15 +283,13 @@ VARIANTS = [
     ("extract --dest, stale", destination_stale, "extract --archive /srv/a.tar.xz --dest /srv/t"),
     ("extract --dest, empty directory", empty_destination,
      "extract --archive /srv/a.tar.xz --dest /srv/t"),
-    ("extract --dest --tmpfs", destination_stale,
-     "extract --archive /srv/a.tar.xz --dest /srv/t --tmpfs"),
     ("extract --image", destination, "extract --archive /srv/a.tar.xz --image /srv/i.erofs"),
     ("extract --image, replacing one", image_there,
      "extract --archive /srv/a.tar.xz --image /srv/i.erofs"),
     ("extract --sysext", fresh, "extract --sysext"),
     ("extract --sysext, tree is stale", stale, "extract --sysext"),
     ("extract --sysext, stale with extension", stale_extension, "extract --sysext"),
-    ("extract, stale with extension, no archive", stale_extension_without, "extract"),
+    ("extract, stale with extension, no archive", stale_extension_without, "extract", 3),
     ("remove, with extension", extension, "remove"),
     ("remove", current, "remove"),
     ("remove, no modules directory", bare, "remove"),
@@ -242,6 +301,17 @@ VARIANTS = [
     ("dump -o", kernel_image, "dump /srv/image -o /srv/out"),
     ("dump -o, replacing a file", dumped_before, "dump /srv/image -o /srv/out"),
     ("dump", kernel_image, "dump /srv/image"),
+    ("publish -o", publishable, "publish --kernel /srv/vmlinux -o /srv/out /srv/a.tar.xz"),
+    ("publish -o, replacing a file", published_before,
+     "publish --kernel /srv/vmlinux -o /srv/out /srv/a.tar.xz"),
+    ("publish", publishable, "publish --kernel /srv/vmlinux /srv/a.tar.xz"),
+    ("extract --debuginfod", served, "extract --debuginfod"),
+    ("extract --debuginfod, tree is stale", served_stale, "extract --debuginfod"),
+    ("extract --debuginfod, tree is current", served_current, "extract --debuginfod"),
+    ("extract --debuginfod --dest", served_destination, "extract --debuginfod --dest /srv/t"),
+    ("extract --debuginfod, damaged archive", served_damaged, "extract --debuginfod", 1),
+    ("extract --debuginfod, another kernel's", served_other, "extract --debuginfod", 1),
+    ("extract --debuginfod, not on the server", served_nothing, "extract --debuginfod", 3),
     ("verify", current, "verify"),
     ("status", current, "status --json"),
 ]
@@ -274,8 +344,8 @@ def things(seen):
 
 
 class Variant:
-    def __init__(self, w, name, prepare_it, arguments):
-        self.w, self.name, self.prepare = w, name, prepare_it
+    def __init__(self, w, name, prepare_it, arguments, status=0):
+        self.w, self.name, self.prepare, self.status = w, name, prepare_it, status
         self.arguments = arguments.split()
         self.points = []
         self.wrong = []
@@ -285,14 +355,14 @@ class Variant:
         self.prepare(self.w)
 
     def learn(self):
-        """Run it once undisturbed; False if the program does not know the option."""
+        """Run it once undisturbed."""
         self.start()
         self.before = self.w.snapshot()
         with tempfile.NamedTemporaryFile(mode="r") as log:
-            self.status, out, err = self.w.run(self.arguments, log=log.name)
+            status, out, err = self.w.run(self.arguments, log=log.name)
             self.calls = [line.rstrip("\n").split("\t") for line in log]
-        if self.status == 2:
-            return False
+        if status != self.status:
+            raise RuntimeError(f"{self.name}: status {status}: {out}{err}")
         self.after = without_leftovers(self.w.snapshot())
         self.learn_other()
         self.trees = {path[:-len("/.kheaders")] for path in {**self.before, **self.after}
@@ -307,13 +377,12 @@ class Variant:
             name = short(call) + ("+" if call.startswith("open") and kind == "change" else "")
             self.points += [("-e", f"{number}:{getattr(errno, error)}", call, path)
                             for error in ERRORS.get(name, [])]
-        return True
 
     def learn_other(self):
         """Record the files after the opposite command; only with default locations."""
         self.other = {"extract": ["remove"], "remove": ["extract"]}.get(self.arguments[0])
         options = " ".join(self.arguments[1:])
-        if options not in ("", "--force") or below(self.before, world.RUN):
+        if options not in ("", "--force", "--debuginfod") or below(self.before, world.RUN):
             self.other = None
         if self.other:
             self.w.run(self.other)
@@ -328,6 +397,8 @@ class Variant:
                 wrong.append(f"{path}: linked, not synced")
             if not call.startswith("rename") or not path.startswith((PLACE, "/srv")):
                 continue
+            if leftover(os.path.dirname(os.path.dirname(path))):
+                continue	# of libdebuginfod, in a directory that is deleted
             if changes[i + 1:i + 2] == [(call, path)]:
                 continue	# failed, and retried in another way
             inside = [c for c, p in changes[:i] if not c.startswith(("rename", "link")) and
@@ -480,7 +551,8 @@ def main():
     parser.add_argument("-v", "--variant", default="", help="only variants whose name contains it")
     parser.add_argument("-j", "--jobs", type=int, default=os.cpu_count())
     parser.add_argument("-c", "--calls", action="store_true", help="list the calls instead")
-    parser.add_argument("program")
+    parser.add_argument("program", help="linked statically")
+    parser.add_argument("dynamic", help="linked dynamically, for --debuginfod")
     parser.add_argument("runner")
     parser.add_argument("work", help="an empty directory in a private mount namespace")
     args = parser.parse_args()
@@ -495,7 +567,7 @@ def main():
             one_job(args, job, name, out)
         children.append(pid)
     failed = [pid for pid in children if os.waitpid(pid, 0)[1]]
-    return report(args, began) or bool(failed)
+    return not args.calls and report(args, began) or bool(failed)
 
 
 def one_job(args, job, name, out):
@@ -503,9 +575,12 @@ def one_job(args, job, name, out):
     try:
         os.mkdir(name)
         subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=755", "world", name], check=True)
-        w = World(name, args.program, args.runner, tools=["mkfs.erofs"])
+        os.environ["DEBUGINFOD_URLS"] = "file://" + SERVED
+        w = World(name, args.program, args.runner,
+                  tools=["mkfs.erofs", args.dynamic, "debuginfod-find"])
         variants = [Variant(w, *v) for v in VARIANTS if args.variant in v[0]]
-        variants = [v for v in variants if v.learn()]
+        for v in variants:
+            v.learn()
         if args.calls:
             for v in variants:
                 print(v.name, *["\t".join(call) for call in v.calls], sep="\n")

@@ -19,13 +19,15 @@ ktap_print_header
 program=${KHEADERS_PROGRAM:-$tmp/program/kheaders}
 [ -e "$program" ] || quiet make -s -C "$top/userspace" STATIC=y BUILDDIR="$tmp/program" ||
 	ktap_exit_fail_msg "the program does not build"
+quiet make -s -C "$top/userspace" BUILDDIR="$tmp/dynamic" ||
+	ktap_exit_fail_msg "the program does not build"
 quiet cc -O2 -Wall -Wextra -Werror -o "$tmp/runner" "$here/crash_points.c" ||
 	ktap_exit_fail_msg "the runner does not build"
 mkdir "$tmp/work"
-points=250
-[ "${KHEADERS_QUICK:-}" != y ] || points=150
+points=350
+[ "${KHEADERS_QUICK:-}" != y ] || points=200
 [ "${KHEADERS_WHOLE:-}" != y ] || points=0
 # shellcheck disable=SC2016	# for the shell that unshare starts
 unshare -m sh -c 'mount -t tmpfs -o mode=755 work "$1" && shift && exec "$@"' sh "$tmp/work" \
 	python3 "$here/crash_points.py" -p "$points" -s "${KHEADERS_SEED:-1}" \
-	-j "${KHEADERS_JOBS:-1}" "$program" "$tmp/runner" "$tmp/work"
+	-j "${KHEADERS_JOBS:-1}" "$program" "$tmp/dynamic/kheaders" "$tmp/runner" "$tmp/work"

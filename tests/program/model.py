@@ -154,7 +154,7 @@ class Model:
         if not any(name.startswith(path + "/") for path in self.trees):
             self.w.put(name, data)
             self.foreign[name] = ("link", data) if isinstance(data, str) else \
-                ("file", 0o644, 0, data)
+                ("file", 0o644, 0, data, None)
 
     def disown(self, name):
         self.w.remove(name)

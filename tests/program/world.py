@@ -14,6 +14,8 @@ import stat
 import struct
 import subprocess
 import tarfile
+import tempfile
+import time
 
 RELEASE = "6.1.0-t"
 PLACE = "/var/cache/kheaders"
@@ -24,6 +26,7 @@ BTF = "/sys/kernel/btf/vmlinux"
 NOT_REACHED = 250
 BROKEN = 251
 KILLED = 137
+BEGAN = time.time()
 
 
 def members(release=RELEASE, tag="a"):
@@ -68,6 +71,29 @@ def digest(data):
     return data if len(data) < 1000 else hashlib.sha256(data).hexdigest()
 
 
+def content(path):
+    """Return a file's data or its digest; an erofs image's UUID and times do not count."""
+    with open(path, "rb") as source:
+        data = source.read()
+    if data[1024:1028] != struct.pack("<I", 0xe0f5e1e2):
+        return digest(data)
+    with tempfile.TemporaryDirectory() as made:
+        if subprocess.run(["fsck.erofs", "--extract=" + made, path], stdout=subprocess.DEVNULL,
+                          stderr=subprocess.DEVNULL).returncode:
+            return "damaged"
+        seen = [(entry.path[len(made):], entry.stat(follow_symlinks=False).st_mode,
+                 entry.is_file(follow_symlinks=False) and content(entry.path))
+                for entry in walk(made)]
+    return hashlib.sha256(repr(sorted(seen)).encode()).hexdigest()
+
+
+def walk(path):
+    for entry in os.scandir(path):
+        yield entry
+        if entry.is_dir(follow_symlinks=False):
+            yield from walk(entry.path)
+
+
 class World:
     """The directory @root must be a separate file system; @program and @runner are files."""
 
@@ -76,9 +102,10 @@ class World:
         self.runner = runner
         self.release = RELEASE
         # neither emptied nor compared, as it never changes
-        self.fixed = {"/kheaders", "/bin", "/lib64", "/dev"}
-        for name in ("bin", "lib64", "dev"):
-            os.mkdir(root + "/" + name)
+        self.fixed = {"/kheaders", "/bin", "/lib64", "/usr/lib", "/dev"}
+        self.program = "/kheaders"
+        for name in ("bin", "lib64", "usr/lib", "dev"):
+            os.makedirs(root + "/" + name)
         os.mknod(root + "/dev/null", 0o666 | stat.S_IFCHR, os.makedev(1, 3))
         for tool in tools:
             self.copy_tool(tool)
@@ -88,13 +115,15 @@ class World:
         os.chmod(root, 0o755)
 
     def copy_tool(self, name):
-        """Copy a program, and its libraries to the loader's first search directory."""
+        """Copy a program, its loader, and its libraries to where each loader looks."""
         program = shutil.which(name)
         shutil.copy(program, self.root + "/bin")
         listed = subprocess.run(["ldd", program], capture_output=True, check=True, text=True)
         for word in listed.stdout.split():
-            if word.startswith("/"):
-                shutil.copy(word, self.root + "/lib64")
+            if word.startswith("/lib64/"):
+                shutil.copy(word, self.root + word)
+            elif word.startswith("/"):
+                shutil.copy(word, self.root + "/usr/lib")
 
     def path(self, name):
         return self.root + name
@@ -112,15 +141,20 @@ class World:
     def clear(self):
         for where in reversed(self.mounts()):
             subprocess.run(["umount", "-l", where], check=True)
-        for name in os.listdir(self.root) + ["run/" + n for n in os.listdir(self.root + "/run")]:
+        names = os.listdir(self.root)
+        for parent in ("run", "usr"):
+            names.remove(parent)
+            names += [parent + "/" + name for name in os.listdir(self.root + "/" + parent)]
+        for name in names:
             path = os.path.join(self.root, name)
-            if "/" + name in self.fixed or name == "run":
+            if "/" + name in self.fixed:
                 continue
             if os.path.isdir(path) and not os.path.islink(path):
                 shutil.rmtree(path)
             else:
                 os.unlink(path)
         self.release = RELEASE
+        self.program = "/kheaders"
         for name in ("/sys/kernel", "/var/cache", "/lib/modules", "/tmp", "/srv"):
             os.makedirs(self.root + name)
 
@@ -166,7 +200,7 @@ class World:
             command += [point[0], point[1]]
         if log:
             command += ["-l", log]
-        command += [self.root, "/kheaders"] + arguments
+        command += [self.root, self.program] + arguments
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True,
                               timeout=60, close_fds=False)
         if done.returncode == BROKEN:
@@ -175,7 +209,10 @@ class World:
                 done.stderr.decode(errors="replace"))
 
     def snapshot(self):
-        """Return all visible files: a dictionary from name to type, mode and content."""
+        """
+        Return all visible files: a dictionary from name to type, mode, owner, content and time,
+        which counts only if it was set to one in the past.
+        """
         seen = {}
         device = os.lstat(self.root).st_dev
         self.look(self.root, "", device, seen)
@@ -196,8 +233,8 @@ class World:
                 seen[what] = ("directory", mode, st.st_uid, mount)
                 self.look(entry.path, what, st.st_dev, seen)
             elif kind == stat.S_IFREG:
-                with open(entry.path, "rb") as data:
-                    seen[what] = ("file", mode, st.st_uid, digest(data.read()))
+                seen[what] = ("file", mode, st.st_uid, content(entry.path),
+                              st.st_mtime if st.st_mtime < BEGAN - 86400 else None)
             else:
                 seen[what] = (kind, mode, st.st_uid)
 
