@@ -116,7 +116,7 @@ static enum exit_status find_archive(struct publication *p)
 		return EXIT_GOOD;
 	p->archive = p->image.data;
 	p->len = p->image.size;
-	if (p->len > strlen(XZ_MAGIC) && !memcmp(p->archive, XZ_MAGIC, strlen(XZ_MAGIC)))
+	if (p->len >= strlen(XZ_MAGIC) && !memcmp(p->archive, XZ_MAGIC, strlen(XZ_MAGIC)))
 		return EXIT_GOOD;
 	return no_archive(&p->image);
 }

@@ -32,18 +32,18 @@ static uint64_t number(const unsigned char *p, unsigned int size, bool big)
 			 sizeof(((Elf32_##type *)0)->field), big))
 
 /*
- * Is offset @at in a segment with notes of the ELF file at @elf?  The kernel's own code has
- * the magic bytes, too, so look at the sizes that each such file has.
+ * Is offset @at in a segment with notes of the ELF file at @elf, of @size bytes, at least those
+ * of a header?  The kernel's own code has the magic bytes, too, so look at the sizes that each
+ * such file has.
  */
 static bool is_note_of(const unsigned char *elf, size_t size, size_t at)
 {
-	bool wide = size > EI_DATA && elf[EI_CLASS] == ELFCLASS64;
-	bool big = size > EI_DATA && elf[EI_DATA] == ELFDATA2MSB;
+	bool wide = elf[EI_CLASS] == ELFCLASS64, big = elf[EI_DATA] == ELFDATA2MSB;
 	size_t header = wide ? sizeof(Elf64_Ehdr) : sizeof(Elf32_Ehdr);
 	size_t entry = wide ? sizeof(Elf64_Phdr) : sizeof(Elf32_Phdr);
 	uint64_t from, next, count;
 
-	if (size < sizeof(Elf64_Ehdr) || FIELD(elf, Ehdr, e_ehsize, wide, big) != header ||
+	if (FIELD(elf, Ehdr, e_ehsize, wide, big) != header ||
 	    FIELD(elf, Ehdr, e_phentsize, wide, big) != entry)
 		return false;
 	next = FIELD(elf, Ehdr, e_phoff, wide, big);
@@ -61,9 +61,11 @@ static bool is_note_of(const unsigned char *elf, size_t size, size_t at)
 static bool is_embedded(const unsigned char *data, size_t size, const unsigned char *note)
 {
 	const unsigned char *elf = data;
+	size_t left;
 
 	for (; (elf = memmem(elf, note - elf, ELFMAG, SELFMAG)); elf++) {
-		if (elf != data && is_note_of(elf, size - (elf - data), note - elf))
+		left = size - (elf - data);
+		if (elf != data && left >= sizeof(Elf64_Ehdr) && is_note_of(elf, left, note - elf))
 			return true;
 	}
 	return false;

@@ -47,6 +47,15 @@ show() {
 	sed 's/^/# /' "$@"
 }
 
+# commands_of DOCUMENT TEST: print the commands in Documentation/ that are marked for TEST
+commands_of() {
+	awk -v mark="<!-- test: $2 -->" '
+		$0 == mark { on = 1; next }
+		/^[^ ]/ { on = 0 }
+		on && /^    [$#] / { sub(/^    [$#] /, ""); print; next }
+		on && /^        / { print }' "$top/Documentation/$1"
+}
+
 # quiet COMMAND...: show its output only if it fails
 quiet() {
 	"$@" > "$tmp/output" 2>&1 && return

@@ -38,9 +38,18 @@ zeros() {
 	head -c "$1" /dev/zero
 }
 
-# almost_elf SIZE SIZE: code that starts like an ELF file of 32 bits, all of it notes, whose
-# headers have other sizes, in octal
-almost_elf() {
+# note NAME-SIZE SIZE TYPE: a note of GNU's, of zeros
+note() {
+	for number; do
+		printf '%b' "\\0$(printf %o "$number")\\0\\0\\0"
+	done
+	printf 'GNU\0'
+	zeros "$2"
+}
+
+# headers SIZE SIZE BYTES: the headers of an ELF file of 32 bits with those sizes, in octal, and a
+# segment of notes from its start on, of BYTES, as "printf %b" takes them
+headers() {
 	printf '\177ELF\1\1'
 	zeros 22
 	printf '\64\0\0\0'
@@ -49,7 +58,7 @@ almost_elf() {
 	zeros 6
 	printf '\4\0\0\0'
 	zeros 12
-	printf '\377\377\377\177'
+	printf '%b' "$3"
 	zeros 12
 }
 
@@ -71,8 +80,15 @@ make_images() {
 		objcopy -O binary "$tmp/$image" "$tmp/$image.flat" &&
 			{
 				zeros 16
-				almost_elf 64 41
-				almost_elf 65 40
+				# notes of another type, name or size
+				note 4 16 1
+				note 5 16 3
+				note 4 7 3
+				note 4 65 3
+				# code that starts like ELF files, and one that ends at the note
+				headers 64 41 '\0377\0377\0377\0177'
+				headers 65 40 '\0377\0377\0377\0177'
+				headers 64 40 '\0124\00\00\00'
 				cat "$tmp/$image.flat"
 			} > "$tmp/$image.odd" && gzip -c "$tmp/$image.flat" > "$tmp/$image.gz" &&
 			{
@@ -104,18 +120,34 @@ every_image() {
 		run 0 publish --build-id abcdef09 -o "$tmp/small" "$tmp/a" &&
 		run 0 publish --build-id ABCDEF09 -o "$tmp/capital" "$tmp/kheaders.ko" &&
 		cmp "$tmp/small" "$tmp/capital" &&
+		run 0 publish --build-id "$id" -o "$tmp/out" "$tmp/short_release" &&
 		published --build-id "$id" "$tmp/kheaders.ko" &&
 		published --build-id "$id" "$tmp/vmlinux.y.gz" &&
 		"$program" publish - < "$tmp/vmlinux.y" | cmp - "$tmp/published" &&
 		"$program" publish -o - --build-id "$id" - < "$tmp/a" | cmp - "$tmp/published"
 }
 
+# The one segment is the note, at the same place in the file and in memory.
 elf_file() {
-	readelf -n -S -W "$tmp/published" > "$tmp/output" 2>&1 && prints "Build ID: $id" &&
-		prints ".kheaders.id" && [ "$(stat -c %Y "$tmp/published")" -eq 315532800 ] &&
+	segment="NOTE 0x000078 0x0000000000000078 0x0000000000000078 0x000024 0x000024 R 0x4"
+	readelf -n -S -l -W "$tmp/published" 2>&1 | tr -s ' ' > "$tmp/output"
+	prints "Build ID: $id" && prints "$segment" &&
+		has_section .note.gnu.build-id NOTE "A 0 0 4" &&
+		has_section .kheaders PROGBITS "A 0 0 8" &&
+		has_section .kheaders.id PROGBITS "A 0 0 8" &&
+		has_section .shstrtab STRTAB "0 0 8" &&
+		[ "$(stat -c %Y "$tmp/published")" -eq 315532800 ] &&
 		mode 644 "$tmp/published" && cp "$tmp/a" "$tmp/private" &&
 		chmod 600 "$tmp/private" && rm -f "$tmp/out" &&
 		run 0 publish --build-id "$id" -o "$tmp/out" "$tmp/private" && mode 600 "$tmp/out"
+}
+
+# has_section NAME TYPE REST: with entries of no size, flags, link, information and alignment
+has_section() {
+	grep -q -E " $1 $2 [0-9a-f]+ [0-9a-f]+ [0-9a-f]+ 00 $3\$" "$tmp/output" && return
+	ktap_print_msg "no section $*"
+	show "$tmp/output"
+	return 1
 }
 
 # unpublished STATUS TEXT ARGUMENT...
@@ -132,6 +164,9 @@ refuses_to_publish() {
 	archive "$tmp/secret" "$running" "chmod 600 include/linux/types.h"
 	archive "$tmp/none" "$running" "rm include/generated/utsrelease.h"
 	head -c 400 "$tmp/a" > "$tmp/cut"
+	# of the magic bytes, not all and all
+	head -c 4 "$tmp/a" > "$tmp/short"
+	head -c 5 "$tmp/a" > "$tmp/shortest"
 	objcopy -O binary "$tmp/vmlinux.b" "$tmp/b.flat" || return 1
 	cat "$tmp/vmlinux.flat" "$tmp/b.flat" > "$tmp/two"
 	for operand in "$tmp/kheaders.ko" "$tmp/a" "--kernel=$tmp/kheaders.ko $tmp/a" \
@@ -151,6 +186,8 @@ refuses_to_publish() {
 			--build-id "$id" "$tmp/none" &&
 		unpublished 1 "damaged" --build-id "$id" "$tmp/cut" &&
 		unpublished 3 "contains no kheaders archive" "$tmp/vmlinux" &&
+		unpublished 3 "contains no kheaders archive" "$tmp/short" &&
+		unpublished 1 "not an xz file" --build-id "$id" "$tmp/shortest" &&
 		unpublished 1 "No such file" "$tmp/nothing" &&
 		unpublished 1 "No such file" --kernel "$tmp/nothing" "$tmp/a"
 }
@@ -359,7 +396,16 @@ killed() {
 		[ $(($(date +%s) - began)) -lt 30 ] || return 1
 		[ "$signal" = KILL ] || nothing_left || return 1
 	done
-	killed_early && asks 3 "$wrong/id-missing" && nothing_left
+	child_killed && killed_early && asks 3 "$wrong/id-missing" && nothing_left
+}
+
+# What the library does may kill its process.
+child_killed() {
+	DEBUGINFOD_URLS=$wrong/id-stall "$program" extract --debuginfod > "$tmp/output" 2>&1 &
+	pid=$!
+	child=$(child "$pid") && kill -s SEGV "$child" || return 1
+	wait "$pid"
+	[ $? -eq 1 ] && prints "kheaders: debuginfod: killed by signal 11" && nothing_left
 }
 
 # Killed before its child can ask for a signal then, which takes two seconds here.
@@ -406,6 +452,23 @@ impossible() {
 		nothing_left
 }
 
+# Out of descriptors or processes, when it would ask.
+exhausted() {
+	machine && mkdir /var/cache/kheaders && DEBUGINFOD_URLS=$wrong/both-right || return 1
+	export DEBUGINFOD_URLS
+	none_left memfd_create:error=EMFILE:when=2 && none_left memfd_create:error=EMFILE:when=3 &&
+		none_left clone:error=EAGAIN
+	rc=$?
+	unset DEBUGINFOD_URLS
+	[ "$rc" -eq 0 ] && disturbed memfd_create:error=EMFILE:when=2 -- \
+		1 publish --build-id "$id" "$tmp/a" && prints "kheaders: memfd_create: "
+}
+
+# none_left INJECTION
+none_left() {
+	disturbed "$1" -- 1 extract --debuginfod && prints "kheaders: debuginfod: " && nothing_left
+}
+
 # In a namespace of its own: the library does not exist, or is too old.
 no_library() {
 	machine && mkdir /var/cache/kheaders && mount --bind /dev/null "$library" &&
@@ -443,9 +506,7 @@ prepare_document() {
 # Run the commands of the document, line by line, as kheaders and debuginfod are installed.
 document() {
 	machine && prepare_document || return 1
-	awk '/^<!-- test: debuginfod -->$/ { on = 1; next } /^[^ ]/ { on = 0 }
-		on && /^    [$#] / { sub(/^    [$#] /, ""); print; next }
-		on && /^        / { print }' "$top/Documentation/fleet.md" > "$tmp/commands"
+	commands_of fleet.md debuginfod > "$tmp/commands"
 	ln -sfn "$program" "$tmp/doc/kheaders" || return 1
 	# shellcheck disable=SC1091,SC2154	# written above
 	( cd "$tmp/doc" && PATH=$PATH:/usr/sbin && PATH=$tmp/doc:$PATH &&
@@ -466,15 +527,16 @@ ktap_print_header
 need_program
 chmod 755 "$tmp"
 ip link set lo up
-archive "$tmp/a" "$running"
+archive "$tmp/a" "$running" "printf 1 > one_byte"
 archive "$tmp/b" "$running" "echo > b"
 archive "$tmp/other" 1.2.3
+archive "$tmp/short_release" 6
 archive "$tmp/evil" "$running" "ln -s /etc/passwd passwd"
 if ! make_images || ! start_wrong ||
 	! "$program" publish --build-id "$id" -o "$tmp/published" "$tmp/a"; then
 	ktap_exit_fail_msg "no images to test with"
 fi
-ktap_set_plan 16
+ktap_set_plan 17
 ktap_test_result "every kind of image gives the same file" every_image
 ktap_test_result "an ELF file with the build-id" elf_file
 ktap_test_result "what cannot be published" refuses_to_publish
@@ -488,6 +550,7 @@ ktap_test_result "interrupted or killed while it waits" killed
 ktap_test_result "damaged answers" damaged
 ktap_test_result "nobody is asked without need" not_asked
 ktap_test_result "where no server can be asked" impossible
+ktap_test_result "out of descriptors or processes" exhausted
 ktap_test_result "without the library, or with an old one" no_library
 if whole; then
 	ktap_test_result "a static program" static
