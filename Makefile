@@ -184,9 +184,10 @@ series:
 
 .PHONY: bench
 bench:
-	@vm/deps demo guest program bench
+	@vm/deps demo guest program fleet bench
 	@bench/pack
 	@bench/alternatives
+	@bench/fleet
 	@bench/plot
 	@bench/figures
 	@bench/read

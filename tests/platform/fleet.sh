@@ -66,7 +66,7 @@ init_script() {
 
 unit() {
 	guest -b "$(cat "$here/fleet_look_guest")" && printed looked "system: running" \
-		"interfaces: lo node " "server: debuginfod" "boot: success 0 $tree" \
+		"interfaces: lo node" "server: debuginfod" "boot: success 0 $tree" \
 		"build-id: $(cat "$tmp/share/build-id")" "source: debuginfod" \
 		"kheaders: $tree: matches the archive" \
 		"tree:    $tree, current, from debuginfod" "section: identical"
@@ -75,7 +75,7 @@ unit() {
 # Whatever a server has, the tree that is current stays, and another never appears.
 refuses() {
 	printed "current, no server: success 0 $tree" "nothing: success 3 no link" \
-		"damaged: exit-code 1 no link" "no server: exit-code 1 no link" \
+		"damaged: exit-code 1 no link" "no server: exit-code 1 no link" "left: " \
 		"kheaders: debuginfod: refused: the archive is damaged; its checksum is not that of \
 .kheaders.id"
 }
