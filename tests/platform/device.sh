@@ -47,6 +47,8 @@ make_android() {
 		cp -a "$root/usr/lib/android-sdk" "$root/usr/lib"/*-linux-gnu* "$android/usr/lib" &&
 		cp "$root/usr/bin/mksh" "$android/system/bin/sh" &&
 		cp "$root/usr/bin/toybox" "$android/system/bin" || return 1
+	# the loader is in lib64, or for arm64 in lib
+	find "$root/usr/lib" -maxdepth 1 -name 'ld-linux*' -exec cp -a {} "$android/usr/lib" \;
 	[ ! -e "$root/usr/lib64" ] || cp -a "$root/usr/lib64" "$android/usr" || return 1
 	ln -s system/bin "$android/bin" && ln -s usr/lib "$android/lib" &&
 		ln -s usr/lib64 "$android/lib64" &&
@@ -169,9 +171,10 @@ ssh_refused() {
 		matches "version magic .* mod_upload"
 }
 
+# adb sorts them by their serials.
 adb_several() {
-	remote 2 adb tree &&
-		matches "several devices: choose one with -s SERIAL: $by_root $by_shell"
+	remote 2 adb tree && matches "several devices: choose one with -s SERIAL: $(
+		printf '%s\n' "$by_root" "$by_shell" | sort | paste -s -d ' ')"
 }
 
 # Without root and without the module, the shell's user sees nothing.
