@@ -6,10 +6,12 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "kheaders.h"
 
@@ -364,10 +366,26 @@ static int run_main(int argc, char **argv)
 	return EXIT_GOOD;
 }
 
+/*
+ * A file that is opened must not get the number of a standard descriptor that was closed, or our
+ * messages, or those of mkfs.erofs, go into it.  These numbers still fail with EBADF.
+ */
+static void occupy_standard_descriptors(void)
+{
+	int fd;
+
+	do {
+		fd = open("/", O_PATH);
+	} while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+}
+
 int main(int argc, char **argv)
 {
 	int status;
 
+	occupy_standard_descriptors();
 	umask(022);
 	status = run_main(argc, argv);
 	/* a note or a report that could not be written */

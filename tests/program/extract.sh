@@ -238,6 +238,28 @@ closed_output() {
 	linked "$cache_tree" && [ "$(cat "$tmp/status")" -le 1 ]
 }
 
+# What is opened does not become a standard descriptor that was closed: look while it waits for
+# the archive.
+closed_descriptors() {
+	machine && mkfifo "$tmp/fifo" || return 1
+	"$program" extract --archive - < "$tmp/fifo" >&- 2>&- &
+	pid=$!
+	good=0
+	exec 3> "$tmp/fifo"
+	for _ in 1 2 3 4 5 6 7 8 9 10; do
+		[ "$(readlink "/proc/$pid/exe")" != "$(realpath "$program")" ] || break
+		sleep 0.1
+	done
+	# it opens a file for what it reads
+	dd if=/dev/zero bs=1M count=1 >&3 2> /dev/null
+	for fd in 1 2; do
+		[ "$(readlink "/proc/$pid/fd/$fd")" = / ] || good=1
+	done
+	exec 3>&-
+	wait "$pid"
+	[ $? -eq 1 ] && rm "$tmp/fifo" && [ ! -e "$cache_tree" ] && return "$good"
+}
+
 hints() {
 	machine && offer "$tmp/a" || return 1
 	setpriv --reuid 1000 --clear-groups "$program" extract > "$tmp/output" 2>&1
@@ -261,7 +283,7 @@ need_program
 chmod 755 "$tmp"
 archive "$tmp/a" "$running"
 archive "$tmp/b" "$running" "echo > b"
-ktap_set_plan 27
+ktap_set_plan 28
 ktap_test_result "a tree is extracted and linked" fresh
 ktap_test_result "a current tree is kept without reading the archive" again
 ktap_test_result "--force replaces a current tree" force
@@ -286,6 +308,7 @@ ktap_test_result "the cache may be a link" through_link
 ktap_test_result "an image that is not complete" unwritten_image
 ktap_test_result "leftovers of killed runs are removed" leftovers
 ktap_test_result "a closed output" closed_output
+ktap_test_result "closed standard descriptors" closed_descriptors
 ktap_test_result "an unprivileged user is told to run as root" hints
 ktap_test_result "built in, but /sys is hidden" built_in_hidden
 ktap_test_result "no archive" no_archive
