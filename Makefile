@@ -120,7 +120,6 @@ check: deps
 
 check-all: export FUZZ_RUNS := 10000000
 check-all: export FUZZ_IMAGES := 1000000
-check-all: export KHEADERS_RECORD := y
 check-all: export KHEADERS_PACKAGES := all
 check-all: export KHEADERS_KILLS := 1000
 check-all: export KHEADERS_WHOLE := y

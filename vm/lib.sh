@@ -34,7 +34,7 @@ of it (install podman by dnf, pacman or zypper)"
 apt_private() {
 	command=$1
 	shift
-	# a suite of backports has its packages installed by name only
+	# without this apt prefers the suite below the backports
 	case ${suite:-} in
 	*-backports) set -- -o APT::Default-Release="$suite" "$@" ;;
 	esac

@@ -105,9 +105,24 @@ report_of_run() {
 	return 1
 }
 
+# What check-all writes into documents would be another commit than the one that it tested.
+leaves_documents() {
+	make -C "$top" -pn check-all > "$tmp/rules" 2> "$tmp/output"
+	grep -q '^check-all:' "$tmp/rules" && ! grep 'KHEADERS_RECORD' "$tmp/rules"
+}
+
+# A report that cannot be written is known before hours of tests.
+report_elsewhere() {
+	: > "$tmp/ran"
+	printf '#!/bin/sh\nrm %s\n' "$tmp/ran" > "$tmp/fake.sh"
+	chmod +x "$tmp/fake.sh"
+	fails_with "/nonexistent/report" "$top/tests/run" -r /nonexistent/report "$tmp/fake.sh" &&
+		[ -e "$tmp/ran" ]
+}
+
 ktap_print_header
 [ -e "$top/.git" ] || ktap_skip_all "not a git checkout"
-ktap_set_plan 8
+ktap_set_plan 10
 ktap_test_result "what is whole is tagged, once" whole
 ktap_test_result "a dirty tree is refused" dirty
 ktap_test_result "stale NEWS are refused" stale_news
@@ -116,4 +131,6 @@ ktap_test_result "a red check-all is refused" red
 ktap_test_result "a partial check-all is refused" partial
 ktap_test_result "a check-all of another commit is refused" of_another_commit
 ktap_test_result "tests/run writes the report" report_of_run
+ktap_test_result "a report that cannot be written" report_elsewhere
+ktap_test_result "check-all leaves the documents alone" leaves_documents
 ktap_finished

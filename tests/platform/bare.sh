@@ -233,6 +233,11 @@ named_source() {
 		on_machine "$top/vm/fetch" -s "$tmp/linux" 6.1 &&
 		fails_with "vendor: no such kernel series" on_machine "$top/vm/fetch" vendor &&
 		quiet on_machine "$top/vm/fetch" -s "$tmp/linux" vendor || return 1
+	# another tree of that name: nothing of the first may be built on
+	mkdir -p "$tmp/cache/vendor.patched" "$tmp/cache/vendor-um-built-small" &&
+		quiet on_machine "$top/vm/fetch" -s "$tmp/linux" vendor &&
+		[ ! -e "$tmp/cache/vendor.patched" ] &&
+		[ ! -e "$tmp/cache/vendor-um-built-small" ] || return 1
 	for again in "" -u; do
 		# shellcheck disable=SC2086	# an option or none
 		quiet on_machine "$top/vm/fetch" $again vendor source || return 1
