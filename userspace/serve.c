@@ -65,8 +65,6 @@ int serve(const struct identity *kernel, const char *release, const struct locat
 	if (serves)
 		return serves < 0 ? -1 : 0;
 	for (i = 0; i < 2; i++) {
-		if (first && !strcmp(first->path, directories[i]))
-			continue;
 		if (location_open_default(&l, directories[i], release, false))
 			continue;
 		serves = location_serves(&l, kernel, release);

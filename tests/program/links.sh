@@ -42,6 +42,12 @@ stale_dest() {
 		kernel b && rm "$sysfs" && run 3 extract && linked
 }
 
+# The tree that the link leads to is removed, but there is another.
+other_tree() {
+	have_tree && run 0 extract --dest /run/t && linked /run/t &&
+		run 0 remove --dest /run/t && linked "$cache_tree"
+}
+
 # The tree was removed by hand.
 gone() {
 	have_tree && rm -r /var/cache/kheaders && rm "$sysfs" && run 3 remove && linked &&
@@ -145,12 +151,13 @@ chmod 755 "$tmp"
 archive "$tmp/a" "$running"
 archive "$tmp/b" "$running" "echo > b"
 archive "$tmp/large" "$running" "head -c 1000000 /dev/urandom > b"
-ktap_set_plan 14
+ktap_set_plan 15
 ktap_test_result "a stale tree and no archive" stale_without_archive
 ktap_test_result "a stale tree and a damaged archive" stale_with_damage
 ktap_test_result "a stale tree and a full disk" stale_on_full_disk
 ktap_test_result "a stale tree and a killed run" stale_and_killed
 ktap_test_result "a stale tree from --dest" stale_dest
+ktap_test_result "the link then leads to another tree" other_tree
 ktap_test_result "a tree removed by hand" gone
 ktap_test_result "nothing is created in /usr/src" no_link_in_usr_src
 ktap_test_result "a headers package installed before or after" linux_headers
