@@ -20,18 +20,17 @@
 #define MAGIC_SIZE 9
 #define BLOCK_MAX (64U << 20)
 
-/* @p: the next byte; @end: after the last; @cut: the input was too short */
+/* @p: the next byte; @end: after the last */
 struct input {
 	const unsigned char *p, *end;
-	bool cut;
 };
 
+/* Returns 0 if the input is too short, as at its end. */
 static uint32_t get(struct input *in, unsigned int bytes)
 {
 	uint32_t value = 0;
 
 	if ((size_t)(in->end - in->p) < bytes) {
-		in->cut = true;
 		in->p = in->end;
 		return 0;
 	}
@@ -71,7 +70,7 @@ static bool read_block(struct input *in, uint32_t flags, unsigned char **buf, si
 	unsigned char *more;
 	lzo_uint out = to;
 
-	if (!to || in->cut || to > BLOCK_MAX || from > to)
+	if (!to || to > BLOCK_MAX || from > to)
 		return false;
 	get(in, flags & ADLER32_D ? 4 : 0);
 	get(in, flags & CRC32_D ? 4 : 0);
@@ -104,7 +103,7 @@ unsigned char *decompress_lzo(const unsigned char *p, size_t size, size_t *len)
 	if (size < MAGIC_SIZE)
 		return NULL;
 	flags = read_header(&in);
-	while (!in.cut && read_block(&in, flags, &buf, len))
+	while (read_block(&in, flags, &buf, len))
 		;
 	return buf;
 }
