@@ -25,13 +25,10 @@ static void run_child(int dir, char *const argv[], int messages)
 	int null = open("/dev/null", O_RDWR);
 
 	signal(SIGPIPE, SIG_DFL);
-	if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0 ||
-	    (messages >= 0 && dup2(messages, STDERR_FILENO) < 0))
-		_exit(126);
-	if (dir != AT_FDCWD && fchdir(dir))
-		_exit(126);
 	/* execvpe() searches the PATH of this process */
-	if (setenv("PATH", SEARCH, 1))
+	if (dup2(null, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0 ||
+	    (messages >= 0 && dup2(messages, STDERR_FILENO) < 0) ||
+	    (dir != AT_FDCWD && fchdir(dir)) || setenv("PATH", SEARCH, 1))
 		_exit(126);
 	execvpe(argv[0], argv, environment);
 	_exit(errno == ENOENT ? 127 : 126);

@@ -29,7 +29,7 @@ root_only() {
 	machine && offer "$tmp/a" 400 && run 0 extract && mode 700 "$cache_tree" &&
 		run 0 extract --image /run/image && mode 600 /run/image &&
 		! setpriv --reuid 1000 --clear-groups cat "$cache_tree/Makefile" 2> /dev/null &&
-		run 0 verify && offer "$tmp/a" 440 && run 0 extract --force &&
+		run 0 verify && offer "$tmp/a" 441 && run 0 extract --force &&
 		mode 700 "$cache_tree"
 }
 
@@ -65,13 +65,18 @@ btf_link() {
 	offer "$tmp/btf" && run 0 extract --force && [ ! -L "$cache_tree/vmlinux" ]
 }
 
-# Members with private modes keep them.
+# Others cannot read members that they may only execute.
 private_members() {
 	archive "$tmp/private" "$running" \
-		'chmod 600 Makefile; chmod 700 scripts scripts/mod/modpost'
+		'chmod 601 Makefile; chmod 701 scripts scripts/mod/modpost'
 	machine && offer "$tmp/private" && run 0 extract && mode 600 "$cache_tree/Makefile" &&
 		mode 700 "$cache_tree/scripts" && mode 700 "$cache_tree/scripts/mod/modpost" &&
 		mode 755 "$cache_tree/scripts/mod" && run 0 verify
+}
+
+# many_links NUMBER: to one file
+many_links() {
+	perl -e 'symlink "types.h", "include/linux/$_" for 1 .. $ARGV[0]' "$1"
 }
 
 # Archives of mainline's CONFIG_IKHEADERS contain links in include/dt-bindings.
@@ -81,7 +86,8 @@ mainline_links() {
 		echo "#define KEY 1" > include/uapi/linux/input-event-codes.h
 		ln -s ../uapi/linux/input-event-codes.h include/dt-bindings/codes.h
 		ln -s z.h include/dt-bindings/clock/a.h
-		ln -s ../codes.h include/dt-bindings/clock/z.h'
+		ln -s ../codes.h include/dt-bindings/clock/z.h
+		many_links 997'
 	machine && offer "$tmp/links" && run 0 extract &&
 		[ "$(cat "$cache_tree/include/dt-bindings/clock/a.h")" = "#define KEY 1" ] &&
 		[ ! -L "$cache_tree/include/dt-bindings/codes.h" ] && run 0 verify &&
@@ -100,7 +106,8 @@ bad_links() {
 		refused "leads out" 'ln -s /etc/passwd include/out.h' &&
 		refused "dangling link" 'ln -s absent.h include/a.h' &&
 		refused "dangling link" 'ln -s b.h include/a.h; ln -s a.h include/b.h' &&
-		refused "other than a file" 'ln -s linux include/a'
+		refused "other than a file" 'ln -s linux include/a' &&
+		refused "more links than any" 'many_links 1001'
 }
 
 # shellcheck disable=SC2016	# archive() expands it

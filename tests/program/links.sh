@@ -101,6 +101,7 @@ dangling() {
 		run 0 extract --quiet && linked "$cache_tree" &&
 		prints "led to /usr/src/kernels/$running" &&
 		run 0 extract && prints_nothing && run 0 remove &&
+		[ "$(wc -l < "$tmp/output")" -eq 1 ] &&
 		linked "/usr/src/kernels/$running" &&
 		only "/lib/modules/$running" build kernel
 }

@@ -107,6 +107,15 @@ kmod_loads() {
 		prints "kheaders: the module cannot be unloaded: Input/output error"
 }
 
+# Without memory for libkmod
+no_kmod() {
+	echo 'void *kmod_new(void) { return 0; }' |
+		cc -shared -fPIC -x c -o "$tmp/none.so" - && with_module || return 1
+	env LD_PRELOAD="$tmp/none.so" "$kmod" extract > "$tmp/output" 2>&1
+	[ $? -eq 1 ] && prints "kheaders: libkmod cannot be initialized" &&
+		[ "$(wc -l < "$tmp/output")" -eq 1 ]
+}
+
 # Another process loads or unloads it: wait, and leave it alone.
 kmod_waits() {
 	program=$kmod
@@ -171,10 +180,11 @@ need_both_programs || ktap_exit_fail_msg "the program with modprobe does not bui
 archive "$tmp/a" "$running"
 echo '__attribute__((section(".modinfo"), used)) static const char name[] = "name=kheaders";' |
 	cc -x c -c -o "$tmp/kheaders.ko" - || ktap_exit_fail_msg "no module"
-ktap_set_plan 6
+ktap_set_plan 7
 ktap_test_result "states of the module, libkmod" with "$kmod" states
 ktap_test_result "states of the module, modprobe" with "$modprobe" states
 ktap_test_result "libkmod loads and unloads it" kmod_loads
+ktap_test_result "libkmod cannot be used" no_kmod
 ktap_test_result "another process loads or unloads it" kmod_waits
 ktap_test_result "modprobe loads it" modprobe_loads
 ktap_test_result "the archive never appears" with "$kmod" given_up

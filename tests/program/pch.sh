@@ -76,6 +76,21 @@ failures() {
 		fails "bpf/flags.new: No such file or directory"
 }
 
+# Without its input, its output or its directory it is not run.
+unprepared() {
+	clang_does "echo > bpf/kernel.h.pch" || return 1
+	for fault in /^dup:error=EBUSY:when=1 /^dup:error=EBUSY:when=2 fchdir:error=EIO; do
+		disturbed "$fault" -- 1 extract --pch &&
+			prints "clang: failed with status 126" || return 1
+	done
+}
+
+# Waiting for it takes no time of a processor.
+waits() {
+	clang_does "sleep .5; echo > bpf/kernel.h.pch" &&
+		disturbed -- 0 extract --pch && [ "$(grep -c wait4 "$tmp/trace")" -lt 500 ]
+}
+
 no_architecture() {
 	machine && offer "$tmp/none" && run 1 extract --pch &&
 		prints "$cache_tree: no directory below arch has generated headers" &&
@@ -128,10 +143,12 @@ have='mkdir -p arch/x/include arch/y/include/generated/asm; echo > arch/x/includ
 archive "$tmp/a" "$running" "$have"
 archive "$tmp/none" "$running"
 archive "$tmp/empty" "$running" 'mkdir -p arch/x/include; echo > arch/x/include/x.h'
-ktap_set_plan 7
+ktap_set_plan 9
 ktap_test_result "the options, the header, and what clang makes of them" makes
 ktap_test_result "again, for another clang" again
 ktap_test_result "a failure leaves none" failures
+ktap_test_result "not run without what it needs" unprepared
+ktap_test_result "waiting for it" waits
 ktap_test_result "no generated headers" no_architecture
 ktap_test_result "what cannot be removed or written" unwritable
 ktap_test_result "interrupted before it waits for clang" interrupted

@@ -37,7 +37,7 @@ makes() {
 		only "$extension/usr/lib/extension-release.d" \
 		"extension-release.kheaders-$running" &&
 		grep -q -x ID=_any "$extension"/usr/lib/extension-release.d/* &&
-		mode 755 "$extension" &&
+		[ -z "$(find "$extension" -type d ! -perm 755)" ] &&
 		only "$extension/usr/lib/modules/$running" build && linked && merge &&
 		linked "$run_link" &&
 		[ -e "$link/Makefile" ] && run 0 extract --sysext && prints_nothing &&
