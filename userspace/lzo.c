@@ -15,7 +15,6 @@
 #define ADLER32_C 0x0002
 #define CRC32_D 0x0100
 #define CRC32_C 0x0200
-#define HAS_FILTER 0x0800
 
 #define MAGIC_SIZE 9
 #define BLOCK_MAX (64U << 20)
@@ -39,24 +38,15 @@ static uint32_t get(struct input *in, unsigned int bytes)
 	return value;
 }
 
-/* Skip the header; returns its flags. */
+/* Skip the header, as lzop 0.94 and later write it; returns its flags. */
 static uint32_t read_header(struct input *in)
 {
-	uint32_t version, flags;
-	bool newer;
+	uint32_t flags;
 
 	in->p += MAGIC_SIZE;
-	version = get(in, 2);
-	newer = version >= 0x0940;
-	get(in, 2);			/* version of the library */
-	get(in, newer ? 2 : 0);		/* version needed */
-	get(in, 1);			/* method */
-	get(in, newer ? 1 : 0);		/* level */
+	get(in, 8);			/* versions, method, level */
 	flags = get(in, 4);
-	get(in, flags & HAS_FILTER ? 4 : 0);
-	get(in, 4);			/* mode */
-	get(in, 4);			/* time */
-	get(in, newer ? 4 : 0);
+	get(in, 12);			/* mode, time */
 	for (uint32_t len = get(in, 1); len; len--)
 		get(in, 1);		/* name */
 	get(in, 4);			/* checksum */
