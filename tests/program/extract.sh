@@ -123,6 +123,13 @@ odd_release() {
 			"printf '#define UTS_RELEASE \"$release\"\n' > include/generated/utsrelease.h" ||
 			return 1
 	done
+	# one that is too long, and one that does not end
+	long=$(printf %0200d 0)
+	for end in "$long\"" 1.2; do
+		refused "contains no valid release" \
+			"printf '#define UTS_RELEASE \"$end' > include/generated/utsrelease.h" ||
+			return 1
+	done
 }
 
 # One line, whatever the damage.
@@ -282,7 +289,34 @@ built_in_hidden() {
 }
 
 no_archive() {
-	machine && run 3 extract && prints "not found, and no module kheaders" && linked
+	machine && run 3 extract && prints "not found, and no module kheaders" && linked &&
+		mkdir "$sysfs" && run 1 extract && prints "$sysfs: Is a directory" &&
+		[ "$(wc -l < "$tmp/output")" -eq 1 ]
+}
+
+# Whichever file or directory cannot be created: one message, and nothing is left.
+no_room() {
+	for number in $(seq 4 12); do
+		machine && umount -l /run &&
+			mount -t tmpfs -o "mode=755,nr_inodes=$number" kheaders-test /run &&
+			run 1 extract --archive "$tmp/a" --dest /run/t &&
+			prints "No space left on device" && only /run &&
+			[ "$(wc -l < "$tmp/output")" -eq 1 ] || return 1
+	done
+}
+
+# terminal ARGUMENT...: extract on one
+terminal() {
+	script -q -e -c "'$program' extract $*" /dev/null < /dev/null > "$tmp/output" 2>&1
+}
+
+# On a terminal it shows its progress, from the start to the end.
+progress() {
+	machine && offer "$tmp/a" && terminal || return 1
+	tr '\r' '\n' < "$tmp/output" | sed -n 's/^extracting: *\([0-9]*\) %$/\1/p' > "$tmp/percent"
+	sort -n -u -c "$tmp/percent" && [ "$(sed -n '$p' "$tmp/percent")" -eq 100 ] &&
+		[ "$(wc -l < "$tmp/percent")" -gt 1 ] && terminal && prints_nothing &&
+		terminal --force --quiet && prints_nothing
 }
 
 ktap_print_header
@@ -290,7 +324,7 @@ need_program
 chmod 755 "$tmp"
 archive "$tmp/a" "$running"
 archive "$tmp/b" "$running" "echo > b"
-ktap_set_plan 28
+ktap_set_plan 30
 ktap_test_result "a tree is extracted and linked" fresh
 ktap_test_result "a current tree is kept without reading the archive" again
 ktap_test_result "--force replaces a current tree" force
@@ -319,4 +353,6 @@ ktap_test_result "closed standard descriptors" closed_descriptors
 ktap_test_result "an unprivileged user is told to run as root" hints
 ktap_test_result "built in, but /sys is hidden" built_in_hidden
 ktap_test_result "no archive" no_archive
+ktap_test_result "room for some files only" no_room
+ktap_test_result "progress on a terminal" progress
 ktap_finished

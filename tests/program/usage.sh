@@ -26,6 +26,7 @@ errors() {
 		error "file: unexpected argument" extract file &&
 		error "--archive: needs an argument" extract --archive &&
 		error "--force: takes no argument" extract --force=3 &&
+		error "--json: takes no argument" status --json=3 &&
 		error "IMAGE: missing" dump && error "b: unexpected argument" dump a b &&
 		error "--link and --no-link: cannot be combined" extract --link --no-link &&
 		error "--image and --tmpfs: cannot be combined" extract --image x --tmpfs &&

@@ -190,6 +190,11 @@ half() {
 			> "$tmp/output" 2>&1
 		[ $? -eq 1 ] && prints "scripts/random: Input/output error" || return 1
 	done
+	# what differs before the damage is reported, and nothing about the rest
+	printf x | dd of=/var/cache/kheaders/1.2.3/scripts/random conv=notrunc status=none &&
+		run 1 verify --archive "$tmp/bad" --dest /var/cache/kheaders/1.2.3 &&
+		prints "scripts/random: differs" && prints "bad: damaged" &&
+		[ "$(wc -l < "$tmp/output")" -eq 2 ]
 }
 
 # The tree of an archive is known by its marker, wherever it is; what is private is not one.
