@@ -21,14 +21,6 @@
 #define ASIDE ".before-kheaders"	/* suffixes of the link's name */
 #define FRESH ".kheaders-new"
 
-static bool read_link(const char *path, char target[PATH_MAX])
-{
-	ssize_t n = readlink(path, target, PATH_MAX - 1);
-
-	target[n < 0 ? 0 : n] = '\0';
-	return n >= 0;
-}
-
 static bool is_below(const char *path, const char *directory)
 {
 	size_t len = strlen(directory);
@@ -64,13 +56,11 @@ static bool builds(const char *path)
 
 static enum link_state look_at(const char *path, char target[PATH_MAX])
 {
-	struct stat st;
+	ssize_t n = readlink(path, target, PATH_MAX - 1);
 
-	*target = '\0';
-	if (lstat(path, &st))
-		return LINK_ABSENT;
-	if (!read_link(path, target))
-		return LINK_NONE;
+	target[n < 0 ? 0 : n] = '\0';
+	if (n < 0)
+		return errno == EINVAL ? LINK_NONE : LINK_ABSENT;
 	if (is_ours(path, target))
 		return LINK_OURS;
 	return builds(path) ? LINK_BUILDS : LINK_USELESS;

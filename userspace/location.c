@@ -240,12 +240,10 @@ void location_close(struct location *l)
 
 const char *location_tree(const struct location *l)
 {
-	static char path[2][PATH_MAX + NAME_MAX + 2];
-	static unsigned int i;
+	static char path[PATH_MAX + NAME_MAX + 2];
 
-	i ^= 1;
-	snprintf(path[i], sizeof(path[i]), "%s/%s", l->path[1] ? l->path : "", l->name);
-	return path[i];
+	snprintf(path, sizeof(path), "%s/%s", l->path[1] ? l->path : "", l->name);
+	return path;
 }
 
 static int is_leftover(int dir, const char *name, void *arg)

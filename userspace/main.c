@@ -303,7 +303,6 @@ static int parse(const struct command *c, int argc, char **argv, struct options 
 	int value;
 
 	fill_getopt(c, options, letters);
-	opterr = 0;
 	while ((value = getopt_long(argc, argv, letters, options, NULL)) != -1) {
 		if (value == 'h') {
 			print_help(c);

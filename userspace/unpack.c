@@ -81,22 +81,6 @@ static int enter_directory(struct worker *w, const char *path, size_t len)
 	return w->dir < 0 ? -1 : 0;
 }
 
-static int write_bytes(int fd, const char *data, size_t size)
-{
-	ssize_t n;
-
-	while (size) {
-		n = write(fd, data, size);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -1;
-		data += n;
-		size -= n;
-	}
-	return 0;
-}
-
 /* The umask does not change @mode; see main(). */
 static int create_file(int dir, const char *name, mode_t mode)
 {
@@ -131,12 +115,8 @@ static int write_file(struct worker *w, struct members *a, const struct member *
 
 	if (fd < 0)
 		return -1;
-	while ((n = members_read(a, &data)) > 0) {
-		if (write_bytes(fd, data, n)) {
-			ret = fail_errno(name, NULL);
-			break;
-		}
-	}
+	while (!ret && (n = members_read(a, &data)) > 0)
+		ret = write_all(fd, name, data, n);
 	return finish_file(fd, name, m->time) || ret || n < 0 ? -1 : 0;
 }
 
@@ -223,7 +203,7 @@ static int copy_target(int tree, const struct link *l)
 {
 	const char *slash = strrchr(l->name, '/'), *name = slash ? slash + 1 : l->name;
 	int from = open_below(tree, l->target, O_RDONLY | O_NONBLOCK), dir, to = -1, ret = 0;
-	char buf[1 << 14];
+	unsigned char buf[1 << 14];
 	struct stat st;
 	ssize_t n;
 
@@ -239,8 +219,7 @@ static int copy_target(int tree, const struct link *l)
 		close(dir);
 	}
 	while (to >= 0 && !ret && (n = read(from, buf, sizeof(buf)))) {
-		if (n < 0 || write_bytes(to, buf, n))
-			ret = fail_errno(l->name, NULL);
+		ret = n < 0 ? fail_errno(l->name, NULL) : write_all(to, l->name, buf, n);
 	}
 	close(from);
 	if (to < 0)
