@@ -277,7 +277,9 @@ closed_descriptors() {
 hints() {
 	machine && offer "$tmp/a" || return 1
 	setpriv --reuid 1000 --clear-groups "$program" extract > "$tmp/output" 2>&1
-	[ $? -eq 1 ] && prints "run as root" && [ ! -e "$cache_tree" ]
+	[ $? -eq 1 ] && prints "run as root" && [ ! -e "$cache_tree" ] || return 1
+	setpriv --reuid 1000 --clear-groups "$program" dump "$tmp/absent" > "$tmp/output" 2>&1
+	[ $? -eq 1 ] && prints "No such file" && ! grep "run as root" "$tmp/output"
 }
 
 # Built in, but /sys is hidden: report that, without retrying.

@@ -107,13 +107,32 @@ kmod_loads() {
 		prints "kheaders: the module cannot be unloaded: Input/output error"
 }
 
-# Without memory for libkmod
+# Without memory for libkmod, to load the module and to unload it
 no_kmod() {
-	echo 'void *kmod_new(void) { return 0; }' |
-		cc -shared -fPIC -x c -o "$tmp/none.so" - && with_module || return 1
-	env LD_PRELOAD="$tmp/none.so" "$kmod" extract > "$tmp/output" 2>&1
-	[ $? -eq 1 ] && prints "kheaders: libkmod cannot be initialized" &&
-		[ "$(wc -l < "$tmp/output")" -eq 1 ]
+	program=$kmod
+	cat > "$tmp/kmod.c" <<- 'END'
+		#define _GNU_SOURCE
+		#include <dlfcn.h>
+		#include <stdlib.h>
+
+		void *kmod_new(void *directory, void *files)
+		{
+			void *(*new)(void *, void *) = dlsym(RTLD_NEXT, "kmod_new");
+			static int calls;
+
+			return ++calls < atoi(getenv("FAILS")) ? new(directory, files) : NULL;
+		}
+	END
+	cc -shared -fPIC -o "$tmp/kmod.so" "$tmp/kmod.c" || return 1
+	for FAILS in 1 2; do
+		with_module || return 1
+		[ "$FAILS" -eq 1 ] || appears
+		(
+			export FAILS LD_PRELOAD="$tmp/kmod.so"
+			disturbed "finit_module:retval=0:$slow" -- 1 extract
+		) && prints "kheaders: libkmod cannot be initialized" &&
+			calls finit_module "$((FAILS - 1))" || return 1
+	done
 }
 
 # Another process loads or unloads it: wait, and leave it alone.

@@ -64,6 +64,13 @@ foreign() {
 		[ -L /var/cache/kheaders/link ] && only /var/cache/kheaders link
 }
 
+# In a log, messages of both kinds are in the order of what was done.
+in_order() {
+	have_tree && mkdir -p "$run_tree" && echo mine > "$run_tree/file" && run 1 remove &&
+		[ "$(cat "$tmp/output")" = "kheaders: $cache_tree: removed
+kheaders: $run_tree: refused: not made by kheaders" ]
+}
+
 # A bind mount of the same file system in the tree is not entered, and a mount on the tree
 # is not unmounted.
 mounts() {
@@ -139,7 +146,7 @@ ktap_print_header
 need_program
 chmod 755 "$tmp"
 archive "$tmp/a" "$running"
-ktap_set_plan 14
+ktap_set_plan 15
 ktap_test_result "removes the tree and its link" removes
 ktap_test_result "removes the directory created for the link" leaves_nothing
 ktap_test_result "removes trees in the cache and in memory" both_places
@@ -154,4 +161,5 @@ ktap_test_result "killed while replacing a tree, it leaves a complete tree" kill
 ktap_test_result "interrupted, it leaves no incomplete tree" interrupted
 ktap_test_result "a read-only file system" read_only
 ktap_test_result "the package is purged" purged
+ktap_test_result "messages in order" in_order
 ktap_finished

@@ -204,6 +204,7 @@ found() {
 		run 1 verify --archive "$tmp/a" && prints "no tree was made from it" &&
 		mkdir -p /var/cache/kheaders/x &&
 		mv /run/kheaders/.kheaders-staging-1 /run/kheaders/y &&
+		grep sha256 /run/kheaders/y/.kheaders > /var/cache/kheaders/x/.kheaders &&
 		run 0 verify --archive "$tmp/a" && prints "/run/kheaders/y: matches" &&
 		cp -a /run/kheaders/y /var/cache/kheaders/y && echo >> /run/kheaders/y/Makefile &&
 		run 0 verify --archive "$tmp/a" && prints "/var/cache/kheaders/y: matches" &&
