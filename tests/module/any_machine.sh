@@ -159,6 +159,11 @@ check_clang() {
 	check "another version: one line names the right one" \
 		'prints "apt install clang-19 lld-19 llvm-19" &&
 		grep -q -x "modules: clang ld.lld llvm-ar 1" "$tmp/out"'
+	compiler clang-19 19
+	check "the right one without its lld: not taken" \
+		'prints "apt install clang-19 lld-19 llvm-19" &&
+		grep -q -x "modules: clang ld.lld llvm-ar 1" "$tmp/out"'
+	rm "$bin/clang-19"
 	check "what dkms gives is respected" 'takes "clang ld.lld ar" CC=clang LD=ld.lld'
 	rm "$bin/ld.lld"
 	check "no lld: one line tells what to install" \
@@ -220,6 +225,8 @@ check_programs() {
 	told "a newer processor's instructions" "it crashes" crash
 	told "not executable" "it may not be executed" chmod -x "$tree/scripts/mod/modpost"
 	check "those that run again are taken" 'takes "gcc ld ar"'
+	check "a usage error of the script" 'sh "$top/scripts/kheaders_host.sh" 2> "$tmp/err"
+		[ $? -eq 2 ] && grep -q "^Usage: " "$tmp/err"'
 }
 
 # emulated STATE MAGIC: prints whether modpost for arm64 may be started on a machine where
@@ -508,7 +515,7 @@ check_rust() {
 ktap_print_header
 make_tree
 make_machine || ktap_exit_fail_msg "no programs to test with"
-ktap_set_plan 73
+ktap_set_plan 75
 check_gcc
 check_debian
 check_clang

@@ -60,6 +60,7 @@ make_list() {
 		full      obj  may   no-c-or-d    C|D
 		full      obj  may   yes-middle   C|A&B|D
 		full      obj  may   t/u*/v*.c
+		full      obj  may   *z/w.c
 		full      obj  may   twice
 		full      obj  may   twice
 		full      src  never t/w.c
@@ -114,10 +115,12 @@ full_rules() {
 			yes-c-or-a
 			yes-middle
 			t/u*/v*.c
+			*z/w.c
 			twice
 		END
 		grep -q -F -e "-path t/u*/v*.c ! -path t/u*/*/v*.c ! -path t/u*/v*/*.c" \
 			"$tmp/out/tests.obj" &&
+		grep -q -F -e "-path *z/w.c ! -path */*z/w.c" "$tmp/out/tests.obj" &&
 		grep -q -F -e "! ( -false -o -path inc/*.tmp.h ! -path inc/*/*.tmp.h -o $(
 			)-path inc/deep/*/k.h -o -path t/w.c )" "$tmp/out/tests.src"
 }
