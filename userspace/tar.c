@@ -149,6 +149,8 @@ static const char *what_is_wrong(struct archive_entry *e, const struct member *m
 
 	if (archive_entry_hardlink(e))
 		return "a hard link";
+	if (archive_entry_symlink(e) && !m->target)
+		return "out of memory";
 	if (m->target && !name_is_plain(m->target))
 		return "a link that leads out of the archive";
 	if (type != AE_IFREG && type != AE_IFDIR && type != AE_IFLNK)
@@ -200,7 +202,7 @@ static int next_block(struct members *a)
 		    a->path);
 }
 
-static int fill_member(struct members *a, struct archive_entry *e, struct member *m)
+static void fill_member(struct members *a, struct archive_entry *e, struct member *m)
 {
 	const char *target = archive_entry_symlink(e);
 
@@ -208,17 +210,13 @@ static int fill_member(struct members *a, struct archive_entry *e, struct member
 	m->directory = archive_entry_filetype(e) == AE_IFDIR;
 	free(a->target);
 	a->target = NULL;
-	if (target && !archive_entry_hardlink(e)) {
+	if (target && !archive_entry_hardlink(e))
 		a->target = resolve_target(m->name, target);
-		if (!a->target)
-			return fail(a->name, "out of memory");
-	}
 	m->target = a->target;
 	m->size = m->directory || m->target ? 0 : archive_entry_size(e);
 	/* a link's own mode is 0777, but its copy gets the target's mode */
 	m->mode = archive_entry_perm(e) & 0777;
 	m->time = archive_entry_mtime(e);
-	return 0;
 }
 
 int members_next(struct members *a, struct member *m)
@@ -241,8 +239,7 @@ int members_next(struct members *a, struct member *m)
 		return fail(a->name, "refused: a member without a name");
 	if (++a->count > MOST_MEMBERS)
 		return fail(a->name, "refused: more members than any kheaders archive has");
-	if (fill_member(a, e, m))
-		return -1;
+	fill_member(a, e, m);
 	wrong = what_is_wrong(e, m);
 	if (wrong)
 		return fail(a->name, "refused: member \"%.200s\": %s", m->name, wrong);
