@@ -51,9 +51,12 @@ old() {
 unreadable() {
 	machine && archive "$tmp/x" 2.0 && run 0 extract --archive "$tmp/x" --link &&
 		mkdir -p /lib/modules/2.0/kernel || return 1
-	strace -f -qq -o "$tmp/trace" -P /lib/modules/2.0 \
-		-e inject=getdents64:error=EIO "$program" remove --old > "$tmp/output" 2>&1
-	grep -q 'EIO.*INJECTED' "$tmp/trace" && [ -e /var/cache/kheaders/2.0/Makefile ]
+	for call in getdents64 fcntl; do
+		strace -f -qq -o "$tmp/trace" -P /lib/modules/2.0 \
+			-e "inject=$call:error=EIO" "$program" remove --old > "$tmp/output" 2>&1
+		grep -q 'EIO.*INJECTED' "$tmp/trace" &&
+			[ -e /var/cache/kheaders/2.0/Makefile ] || return 1
+	done
 }
 
 foreign() {
