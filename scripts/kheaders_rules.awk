@@ -17,7 +17,7 @@
 function fail(what, message) {
 	print "pack_headers: " what ": " message | "cat 1>&2"
 	failed = 1
-	exit 1
+	exit
 }
 
 # Are all options of CONDITION, separated by "&", set or, after a "!", not set?

@@ -43,7 +43,7 @@ FILENAME == ARGV[1] {
 
 NF != 5 || $5 != "." {
 	fail($2, "a tab or line break in a name")
-	exit 1
+	exit
 }
 
 {
