@@ -108,7 +108,7 @@ targets_exist() {
 list_commands() {
 	for doc in $(documents); do
 		awk '
-		/^<!-- test: [^ ]+( host| guest)? -->$/ { test = $3; next }
+		/^<!-- test: [^ ]+( [a-z]+)? -->$/ { test = $3; next }
 		/^$/ { next }
 		!/^    / { test = kind = ""; next }
 		!kind { kind = /^    [$#] / ? "commands" : "text" }
@@ -130,8 +130,8 @@ word() {
 	esac
 }
 
-# A row of tests/matrix runs each command: its script, or a file beside it, has its word.
-# tests/platform/readme.sh reads them from README; "make check" and lint are tests themselves.
+# A row of tests/matrix runs each command: its script, or a file beside it, has its word, or it
+# reads the commands from the document; "make check" and lint are tests themselves.
 commands_are_tested() {
 	awk '{ print $1 }' tests/matrix > "$tmp/rows"
 	list_commands > "$tmp/commands"
@@ -141,9 +141,10 @@ commands_are_tested() {
 		# shellcheck disable=SC2086	# words
 		word=$(set -f; word $command)
 		case $test/$word in
-		readme/*|*/check|*/lint|*/list-tests|"$test/$test.sh") continue ;;
+		*/check|*/lint|*/list-tests|"$test/$test.sh") continue ;;
 		esac
-		exempt "$test: $word" || cat tests/*/"${test%%@*}"* tests/lib/*.sh |
+		grep -q -s "^	*read_commands ${place%:*} $test\$" tests/*/"${test%%@*}.sh" ||
+			exempt "$test: $word" || cat tests/*/"${test%%@*}"* tests/lib/*.sh |
 			grep -q -w -e "$word" ||
 			echo "$place: $test does not run: $command"
 	done < "$tmp/commands" > "$tmp/broken"

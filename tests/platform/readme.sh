@@ -7,36 +7,8 @@
 
 # shellcheck source=../lib/test.sh
 . "$(dirname "$0")/../lib/test.sh"
-
-# Write the commands to $tmp/commands, one "PLACE COMMAND" a line, and to $tmp/want.N the output
-# that README shows for the N-th.
-read_commands() {
-	awk -v dir="$tmp" '
-	/^<!-- test: readme (host|guest) -->$/ { place = $4; next }
-	/^    [$#] / && place { print place, substr($0, 7); n++; next }
-	/^    / && place { print substr($0, 5) > (dir "/want." n); next }
-	/./ { place = "" }' "$top/README" > "$tmp/commands"
-}
-
-# What may differ from README: numbers, dates, the directory, and how columns are aligned.
-normalize() {
-	sed -E -e "s,($copy|\\\$PWD|/share)/,,g" -e 's/[0-9]+/0/g' \
-		-e 's/[A-Z][a-z]{2} +0 0:0/DATE/' \
-		-e 's/[[:blank:]]+/ /g' "$@"
-}
-
-# prints NUMBER: each line of $tmp/want.NUMBER but "..." is in $tmp/output.NUMBER
-prints() {
-	[ -e "$tmp/want.$1" ] || return 0
-	normalize "$tmp/output.$1" > "$tmp/normal"
-	normalize "$tmp/want.$1" | grep -v -x -F ... > "$tmp/lines"
-	while IFS= read -r line; do
-		grep -q -x -F -e "$line" "$tmp/normal" && continue
-		ktap_print_msg "README, but not the command, prints: $line"
-		show "$tmp/output.$1"
-		return 1
-	done < "$tmp/lines"
-}
+# shellcheck source=../lib/commands.sh
+. "$(dirname "$0")/../lib/commands.sh"
 
 # on_host NUMBER COMMAND
 on_host() {
@@ -45,7 +17,7 @@ on_host() {
 		show "$tmp/output.$1"
 		return 1
 	}
-	prints "$1"
+	prints "$1" "$tmp/output.$1"
 }
 
 # Run all commands for the guest that follow each other in one guest: the first starts it.
@@ -56,7 +28,7 @@ in_guest() {
 		show "$tmp/output.$1"
 		return 1
 	}
-	prints "$1"
+	prints "$1" "$tmp/output.$1"
 }
 
 # The guest works in its memory: 6,000 files in the share would take minutes.  This machine
@@ -83,7 +55,7 @@ copy=$tmp/copy
 mkdir "$copy"
 ( cd "$top" && { git ls-files 2> /dev/null || find . -type f; } | tar -cf - -T - ) |
 	tar -xf - -C "$copy" || ktap_exit_fail_msg "the project cannot be copied"
-read_commands
+read_commands README readme
 [ "$(cut -d ' ' -f 1 "$tmp/commands" | sort -u | tr '\n' ' ')" = "guest host " ] ||
 	ktap_exit_fail_msg "README: no commands for host and guest found"
 ktap_set_plan "$(wc -l < "$tmp/commands")"
