@@ -6,14 +6,8 @@
 
 # shellcheck source=../lib/test.sh
 . "$(dirname "$0")/../lib/test.sh"
-
-package_builds() {
-	mkdir "$tmp/kheaders-$version" &&
-		( cd "$top" && git ls-files -z | tar -cf - --null -T - ) |
-		tar -xf - -C "$tmp/kheaders-$version" &&
-		( cd "$tmp/kheaders-$version" && quiet dpkg-buildpackage -us -uc -d ) &&
-		[ "$(find "$tmp" -maxdepth 1 -name '*.deb' ! -name '*-dbgsym_*' | wc -l)" -eq 2 ]
-}
+# shellcheck source=../lib/deb.sh
+. "$(dirname "$0")/../lib/deb.sh"
 
 no_errors() {
 	lintian --allow-root --fail-on error "$tmp"/*.changes > "$tmp/output" 2>&1
@@ -57,7 +51,7 @@ need_kernel
 release=$(cat "$kernel/release")
 command -v lintian > /dev/null || ktap_exit_fail_msg "lintian: not installed; run 'vm/deps debian'"
 ktap_set_plan 4
-ktap_test_result "dpkg-buildpackage" package_builds
+ktap_test_result "dpkg-buildpackage" build_debs
 ktap_test_result "lintian finds no error" no_errors
 ktap_test_result "it installs, runs, and purges without a trace" installs
 ktap_test_result "dkms builds the module" dkms_builds

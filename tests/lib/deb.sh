@@ -1,0 +1,15 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=sh
+# test.sh sets some variables used here, and the tests set version:
+# shellcheck disable=SC2154
+#
+# Shared by the tests that install kheaders as Debian packages; source it after test.sh.
+
+# Build the packages in $tmp.
+build_debs() {
+	mkdir "$tmp/kheaders-$version" &&
+		( cd "$top" && git ls-files -z | tar -cf - --null -T - ) |
+		tar -xf - -C "$tmp/kheaders-$version" &&
+		( cd "$tmp/kheaders-$version" && quiet dpkg-buildpackage -us -uc -d ) &&
+		[ "$(find "$tmp" -maxdepth 1 -name '*.deb' ! -name '*-dbgsym_*' | wc -l)" -eq 2 ]
+}
