@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Remove comments from C headers and makefiles.
+ * Remove comments from C headers, Rust sources and makefiles.
  *
  * Stripping a header does not change what a compiler sees: every preprocessing token
  * keeps its text and its physical line, and remains first on its line or after a blank
@@ -20,6 +20,10 @@
  * (include/linux/atomic/) or contains mixed line ends, NUL bytes, raw strings, an
  * unterminated comment, a comment mark split over two lines, blanks between a backslash
  * and the end of the line, "%:" for "#", a byte order mark or __has_include.
+ *
+ * In Rust sources, which put columns into panic messages, comments become as many blanks
+ * as they have characters, except at the end of a line.  Of documentation comments, which
+ * macros see as tokens, only the marks stay.
  *
  * In makefiles, lines that start with "#" become empty, except in "define" and in
  * continuation lines, where "#" may be text.
@@ -41,12 +45,13 @@ static const char usage_text[] =
 	"Usage: strip_comments [-c | -k] [-f] < HEADER > STRIPPED\n"
 	"       strip_comments [-c | -k] [-f] -d DIR < LIST\n"
 	"\n"
-	"Remove comments from C headers and makefiles, and preserve tokens and line numbers.\n"
+	"Remove comments from C headers, Rust sources and makefiles; preserve tokens and line\n"
+	"numbers.\n"
 	"\n"
 	"  -c          preserve columns: pad with blanks instead of comments\n"
 	"  -d DIR      read lines 'FILE<tab>NAME' and write each FILE to DIR/NAME,\n"
-	"              stripped if NAME is a header or a makefile, else copied;\n"
-	"              preserve x bits\n"
+	"              stripped if NAME is a header, a Rust source or a makefile, else\n"
+	"              copied; preserve x bits\n"
 	"  -f          keep comments that tell gcc that a case falls through\n"
 	"  -k          keep comments: copy everything as it is\n"
 	"  -h, --help  print this text\n"
@@ -572,6 +577,164 @@ static size_t strip_text(const char *text, size_t len, char *out, enum mode mode
 	return s.out - out;
 }
 
+/*
+ * End of the comment of Rust at @p; NULL if it is unterminated.  They nest.
+ * https://doc.rust-lang.org/reference/comments.html
+ */
+static const char *rust_comment_end(const char *p, const char *end)
+{
+	const char *eol;
+	size_t depth = 0;
+
+	if (p[1] == '/') {
+		eol = memchr(p, '\n', end - p);
+		return eol ? eol : end;
+	}
+	for (; p + 1 < end; p++) {
+		if (p[0] == '/' && p[1] == '*')
+			depth++;
+		else if (p[0] == '*' && p[1] == '/')
+			depth--;
+		else
+			continue;
+		p++;
+		if (!depth)
+			return p + 1;
+	}
+	return NULL;
+}
+
+/* End of a raw string, whose "#"s or quote are at @p; @p if there is no raw string. */
+static const char *rust_raw_end(const char *p, const char *end)
+{
+	const char *q = p;
+	size_t hashes, n;
+
+	while (q < end && *q == '#')
+		q++;
+	hashes = q - p;
+	if (q == end || *q != '"')
+		return p;
+	for (q++; q < end; q++) {
+		if (*q != '"')
+			continue;
+		for (n = 0; n < hashes && q + 1 + n < end && q[1 + n] == '#'; n++)
+			;
+		if (n == hashes)
+			return q + 1 + n;
+	}
+	return NULL;
+}
+
+/* End of the string, character or lifetime at @p; NULL if it is unterminated. */
+static const char *rust_quote_end(const char *p, const char *end)
+{
+	char quote = *p++;
+
+	/* a lifetime, unless a quote follows one character, which may have several bytes */
+	if (quote == '\'' && p < end && *p != '\\') {
+		for (p++; p < end && (*p & 0xc0) == 0x80; p++)
+			;
+		return p < end && *p == '\'' ? p + 1 : p;
+	}
+	for (; p < end && *p != quote; p++)
+		p += *p == '\\';
+	return p < end ? p + 1 : NULL;
+}
+
+static bool is_rust_ident(char c)
+{
+	return is_ident(c) || c & 0x80;
+}
+
+/* End of the word at @p and of the raw string that it may start; NULL as above. */
+static const char *rust_word_end(const char *p, const char *end)
+{
+	const char *word = p;
+	size_t len;
+
+	while (p < end && is_rust_ident(*p))
+		p++;
+	len = p - word;
+	if (len && len <= 2 && p[-1] == 'r' && (len == 1 || *word == 'b' || *word == 'c'))
+		return rust_raw_end(p, end);
+	return p;
+}
+
+/*
+ * Is the comment from @p to @end documentation?  It is the same as an attribute then:
+ * macros may ask for one, and its absence is a warning.
+ */
+static bool is_rust_doc(const char *p, const char *end)
+{
+	if (end - p < 3)
+		return false;
+	if (p[2] == '!')
+		return true;
+	return p[2] == p[1] && (end - p == 3 || (p[3] != p[1] && p[3] != '/'));
+}
+
+/* Copy the comment from @p to @to without its text; @solid is the end of the last token. */
+static char *strip_rust_comment(const char *p, const char *to, char *out, char **solid)
+{
+	bool doc = is_rust_doc(p, to);
+	const char *tail = doc && p[1] == '*' ? to - 2 : to;
+
+	if (doc) {
+		*solid = out = mempcpy(out, p, 3);
+		p += 3;
+	}
+	for (; p < tail; p++) {
+		if (*p == '\n')
+			*solid = out = mempcpy(*solid, "\n", 1);
+		else if ((*p & 0xc0) != 0x80)
+			*out++ = ' ';
+	}
+	if (tail < to)
+		*solid = out = mempcpy(out, tail, 2);
+	return out;
+}
+
+/*
+ * strip_rust - remove the comments from a Rust source
+ * @text: the source
+ * @len: its length
+ * @out: buffer of @len bytes
+ *
+ * Returns the number of bytes written to @out, or 0 if @text must be used unchanged.
+ */
+static size_t strip_rust(const char *text, size_t len, char *out)
+{
+	const char *p = text, *end = text + len, *to;
+	char *start = out, *solid = out;
+
+	if (memchr(text, '\r', len) ||
+	    (starts_with(text, end, "#!") && (len == 2 || text[2] != '[')))
+		return 0;
+	for (; p < end; p = to) {
+		to = p + 1;
+		if (*p == '/' && to < end && (*to == '/' || *to == '*')) {
+			to = rust_comment_end(p, end);
+			if (to && !memmem(p, to - p, "SPDX", 4)) {
+				out = strip_rust_comment(p, to, out, &solid);
+				continue;
+			}
+		} else if (*p == '"' || *p == '\'') {
+			to = rust_quote_end(p, end);
+		} else if (is_rust_ident(*p)) {
+			to = rust_word_end(p, end);
+		}
+		if (!to)
+			return 0;
+		if (*p == '\n')
+			out = solid;
+		out = mempcpy(out, p, to - p);
+		if (!is_blank(*p))
+			solid = out;
+	}
+	return solid - start;
+}
+
 /* Is @word, as a whole word, at @p in a line that ends at @end? */
 static bool starts_word(const char *p, const char *end, const char *word)
 {
@@ -640,7 +803,7 @@ static size_t strip_makefile(const char *text, size_t len, char *out)
 	return out - start;
 }
 
-enum kind { OTHER, HEADER, MAKEFILE };
+enum kind { OTHER, HEADER, RUST, MAKEFILE };
 
 /* The kind of the file at @path, judged by its name. */
 static enum kind kind_of(const char *path)
@@ -652,6 +815,8 @@ static enum kind kind_of(const char *path)
 	len = strlen(name);
 	if (len > 2 && !strcmp(name + len - 2, ".h"))
 		return HEADER;
+	if (len > 3 && !strcmp(name + len - 3, ".rs"))
+		return RUST;
 	if (!strncmp(name, "Makefile", 8) || !strncmp(name, "Kbuild", 6))
 		return MAKEFILE;
 	return OTHER;
@@ -723,7 +888,7 @@ static int write_text(int fd, const char *name, const char *text, size_t len,
 	if (!out)
 		return fail(name, "out of memory");
 	n = kind == HEADER ? strip_text(text, len, out, mode) :
-			     strip_makefile(text, len, out);
+	    kind == RUST ? strip_rust(text, len, out) : strip_makefile(text, len, out);
 	ret = write_all(fd, name, n ? out : text, n ? n : len);
 	free(out);
 	return ret;

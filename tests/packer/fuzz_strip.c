@@ -360,6 +360,24 @@ static void check_makefile(const char *text, size_t len)
 	free(out);
 }
 
+/* rustc compares whole crates (tests/series/rust_kernel.sh); these are the bounds. */
+static void check_rust(const char *text, size_t len)
+{
+	char *out = allocate(len), *again;
+	size_t n = strip_rust(text, len, out), m;
+
+	check(n <= len, "a Rust source does not grow");
+	if (n) {
+		check(count_lines(out, n) == count_lines(text, len),
+		      "the number of lines of a Rust source is preserved");
+		again = allocate(n);
+		m = strip_rust(out, n, again);
+		check(m == n && !memcmp(again, out, n), "stripping a Rust source is idempotent");
+		free(again);
+	}
+	free(out);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	/* of the exact size, unlike libFuzzer's own buffer */
@@ -368,8 +386,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memcpy(text, data, size);
 	check_header(text, size, false);
 	check_header(text, size, true);
-	if (size)
+	if (size) {
 		check_makefile(text, size);
+		check_rust(text, size);
+	}
 	free(text);
 	return 0;
 }

@@ -47,6 +47,7 @@ seed_snippets() {
 		'int a; /* x *\\\n/ int b; /* y **\\\n z */ c\n' 's = R"x(/*  )x"; /* x */\n' \
 		'a \\ \nb /* x */\n' '// 0123456789abcdef0123456789abcdef\n' 'a\0 /* x */\n' \
 		'a /* x\n\n\n */ b /* y\n */ // z\n' '#define a \\\n\\\n\\\n\n b\n' \
+		"f<'a>(c: '\\\\''); /* a /* b */ c */ r#\"//\"# // x\n" \
 		'  %%:include <a>\n' '# SPDX\n# a \\\n b\ndefine c\n# d\nendef\ne: # f\n#g\n'
 }
 
@@ -84,6 +85,8 @@ write_dictionary() {
 		"<"
 		">"
 		"R\"("
+		"r#\""
+		"\"#"
 		"u8R\"x("
 		")\""
 		"SPDX"

@@ -101,6 +101,58 @@ others() {
 	in_list script.sh && in_list a.S && in_list a.c && in_list .config && in_list h
 }
 
+# rust IN OUT...: pairs of formats; comments in Rust become blanks, as columns are data there
+rust() {
+	while [ $# -gt 0 ]; do
+		# shellcheck disable=SC2059	# they are formats
+		printf "$1" > "$tmp/in"
+		# shellcheck disable=SC2059
+		printf "$2" > "$tmp/want"
+		if ! in_list rust/a.rs; then
+			ktap_print_msg "of: $1"
+			return 1
+		fi
+		shift 2
+	done
+}
+
+rust_comments() {
+	rust 'a /* x */ b // y\nc\n' 'a         b\nc\n' '//// x\n\ta;  \n' '\n\ta;\n' \
+		'/* a /* b */ c */d\n' '                 d\n' 'a /* x\n y */ b\n' 'a\n      b\n' \
+		'/* \303\251 */a\n' '       a\n' '// SPDX x\n/* SPDX */ a\n' \
+		'// SPDX x\n/* SPDX */ a\n' 'a / b /**/' 'a / b' 'a //' 'a' '/' '/' \
+		'#![a] // x\n' '#![a]\n' '#!' '#!' '/*//*/*/**/a\n' '/*//*/*/**/a\n' \
+		'a /*/ x */b\n' 'a         b\n'
+}
+
+# Documentation is an attribute, which stays; its text goes.
+rust_documentation() {
+	rust '//! x\n/// y\n\t///\n' '//!\n///\n\t///\n' 'a /** x */ b\n' 'a /**   */ b\n' \
+		'/*! x\n  y */ a /// z' '/*!\n    */ a ///' '/***/a /**/b\n' '     a     b\n' \
+		'/*** x */a /**x*/b\n' '         a /** */b\n' '/*!*/a //!' '/*!*/a //!' \
+		'a //\n' 'a\n' '/** /* x */ */a\n' '/**         */a\n'
+}
+
+# shellcheck disable=SC1003	# they are in a format
+rust_literals() {
+	rust 's = "//\\" /*"; // x\n' 's = "//\\" /*";\n' 's = "a  \n //b  "; // x\n' \
+		's = "a  \n //b  ";\n' "c = '\"'; // x\n" "c = '\"';\n" \
+		"c = '\\\\''; // \"\n" "c = '\\\\'';\n" "'a: f::<'b>(\"'\"); // x\n" \
+		"'a: f::<'b>(\"'\");\n" "c = '\303\251'; /* ' */\n" "c = '\303\251';\n" \
+		's = r"\\"; // "\n' 's = r"\\";\n' 's = br##"a"# //"##; // x\n' \
+		's = br##"a"# //"##;\n' 'r#type // "\n' 'r#type\n' 'cr#"/*"# /* x */;\n' \
+		'cr#"/*"#        ;\n' 'for"a\\" //" // x\n' 'for"a\\" //"\n' 'xr"\\"" //"\n' \
+		'xr"\\""\n' '\303\251r"\\" // x\n' '\303\251r"\\" // x\n'
+}
+
+# Files that are copied: no end of a comment or a literal, CR LF, a command for a shell.
+rust_kept() {
+	for text in 'a /* x /* y */' 's = "a // x' 's = r#"a" // x' 'a // x\r\n' \
+			'#!/bin/sh // x\n' "c = '\\\\' // x" '/*/'; do
+		rust "$text" "$text" || return 1
+	done
+}
+
 # gives_all IN OUT...: pairs of arguments for gives
 gives_all() {
 	while [ $# -gt 0 ]; do
@@ -432,7 +484,7 @@ out_of_memory() {
 ktap_print_header
 build_strip_comments
 option=
-ktap_set_plan 84
+ktap_set_plan 88
 check "a comment becomes a blank" 'int/**/a;\n' 'int a;\n'
 check "runs of blanks shrink" 'int \t /* x */ \t a;\n' 'int a;\n'
 check "indentation is one blank" '\t\tint a;\n' ' int a;\n'
@@ -522,6 +574,10 @@ ktap_test_result "checksums" checksums
 ktap_test_result "line ends" line_ends
 ktap_test_result "large files" large_files
 ktap_test_result "makefiles" makefile
+ktap_test_result "comments in Rust" rust_comments
+ktap_test_result "documentation in Rust" rust_documentation
+ktap_test_result "literals in Rust" rust_literals
+ktap_test_result "files in Rust that are copied" rust_kept
 ktap_test_result "other files are copied" others
 ktap_test_result "lists" lists
 ktap_test_result "bad lists" bad_lists
