@@ -260,7 +260,7 @@ machine() {
 
 # Strip the host programs built for this machine.  Three quarters of objtool is debug
 # information, which also names directories of the build machine, and a tenth of
-# resolve_btfids is unwind tables, which C programs do not need.
+# resolve_btfids is unwind tables, which C programs do not need.  Build-ids do not compress.
 strip_programs() {
 	strip=${HOSTSTRIP:-strip}
 	if ! command -v "${strip%% *}" > /dev/null; then
@@ -268,6 +268,9 @@ strip_programs() {
 		return
 	fi
 	ours=$(machine /proc/self/exe)
+	# all notes, as what strip leaves of some differs each time
+	notes='--remove-section=.note.* --remove-section=.gnu_debuglink
+		--remove-section=.comment'
 	find "$tmp/tree" -type f \( -perm -100 -o -name '*.so' \) > "$tmp/programs" ||
 		die find "failed"
 	while read -r file; do
@@ -275,7 +278,7 @@ strip_programs() {
 		[ "$theirs" = "$ours" ] || continue
 		tables='--remove-section=.eh_frame --remove-section=.eh_frame_hdr'
 		[ "${file%.so}" = "$file" ] || tables=''
-		step strip tool "$strip --strip-unneeded $tables" "$file"
+		step strip tool "$strip --strip-unneeded $notes $tables" "$file"
 	done < "$tmp/programs"
 }
 
