@@ -97,7 +97,7 @@ make_stage() {
 	[ -n "$generated" ] || link "$from" '' .rust
 }
 
-# Use the bindings of the archive as they are (make -o).
+# Use the bindings of the archive as they are (make -o), without asking bindgen for a version.
 write_kbuild() {
 	targets='rust/libmacros.so rust/kernel.o rust/uapi.o rust/build_error.o'
 	[ ! -e .rust/rust/pin-init/internal ] ||
@@ -105,8 +105,8 @@ write_kbuild() {
 	[ ! -e .rust/rust/zerocopy-derive ] ||
 		targets="$targets rust/libzerocopy_derive.so rust/zerocopy.o"
 	old=
-	[ -z "$generated" ] || old=$(cd .rust && find rust -name '*generated*.rs' | sed 's/^/-o /' |
-		tr '\n' ' ')
+	[ -z "$generated" ] || old="libclang_maj_ver=16 $(cd .rust &&
+		find rust -name '*generated*.rs' | sed 's/^/-o /' | tr '\n' ' ')"
 	cat > .rust/module/Kbuild <<- END
 		always-y := rust
 		\$(obj)/rust: FORCE ; +\$(Q)\$(MAKE) -C \$(srctree) -f scripts/Makefile.build \\

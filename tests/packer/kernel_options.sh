@@ -92,6 +92,25 @@ rust_options_empty() {
 		[ "$(in_archive include/generated/rustc_cfg | wc -c)" -eq 0 ]
 }
 
+# Rust's sources are packed where the kernel asks for them, without tests of the crates.
+rust_sources() {
+	all="rust/Makefile rust/kernel/lib.rs rust/kernel/sync/arc.rs rust/macros/lib.rs
+		rust/bindings/bindings_generated.rs scripts/generate_rust_target.rs"
+	# shellcheck disable=SC2086	# words
+	tree_with RUST && add $all && packs "$conf" && not_packed $all || return 1
+	# shellcheck disable=SC2086
+	tree_with RUST KHEADERS_RUST && add $all rust/doctests_kernel_generated.rs \
+		rust/helpers/helpers.c rust/helpers/helpers_module.bc &&
+		packs "$conf" $all && not_packed \
+		rust/doctests_kernel_generated.rs rust/helpers/helpers.c \
+		rust/helpers/helpers_module.bc || return 1
+	# shellcheck disable=SC2086
+	tree_with RUST KHEADERS_RUST RUST_INLINE_HELPERS && add $all \
+		rust/helpers/helpers_module.bc && packs "$conf" rust/helpers/helpers_module.bc &&
+		rm "$conf/rust/bindings/bindings_generated.rs" &&
+		fails_with "rust/bindings/bindings_generated.rs: not in" pack -b "$conf" -l
+}
+
 # gcc evaluates fallthrough comments in kernels up to 5.14.
 fallthrough_comments() {
 	tree_with X86
@@ -187,12 +206,13 @@ ktap_print_header
 need_kernel_source
 build_strip_comments
 pack_quickly
-ktap_set_plan 10
+ktap_set_plan 11
 ktap_test_result "recordmcount" recordmcount
 ktap_test_result "genksyms or gendwarfksyms" symbol_versions
 ktap_test_result "no .config" no_config
 ktap_test_result "files named in flags are packed" named_by_flags
 ktap_test_result "options for rustc are not packed" rust_options_empty
+ktap_test_result "sources in Rust" rust_sources
 ktap_test_result "comments that gcc evaluates are preserved" fallthrough_comments
 ktap_test_result "only scripts and sources for modules are packed" no_more_than_needed
 ktap_test_result "paths and URIs are not packed" values_hidden
