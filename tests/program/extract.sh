@@ -27,7 +27,7 @@ force() {
 # The tree and images must not be readable for anyone who cannot read the archive.
 root_only() {
 	machine && offer "$tmp/a" 400 && run 0 extract && mode 700 "$cache_tree" &&
-		run 0 extract --image /run/image && mode 600 /run/image &&
+		run 0 extract --image "/run/$image" && mode 600 "/run/$image" &&
 		! setpriv --reuid 1000 --clear-groups cat "$cache_tree/Makefile" 2> /dev/null &&
 		run 0 verify && offer "$tmp/a" 441 && run 0 extract --force &&
 		mode 700 "$cache_tree"
@@ -223,11 +223,9 @@ through_link() {
 
 # A program that cannot write everything reports it, but exits with 0.
 unwritten_image() {
-	machine && offer "$tmp/a" && mount -t tmpfs -o mode=755 kheaders-test /usr/local/sbin ||
-		return 1
-	{
-		printf '#!/bin/sh\n%s "$@"\necho no space >&2\n' "$(command -v mkfs.erofs)"
-	} > /usr/local/sbin/mkfs.erofs
+	real=$(command -v mkfs.erofs) && machine && offer "$tmp/a" &&
+		mount -t tmpfs -o mode=755 kheaders-test /usr/local/sbin || return 1
+	printf '#!/bin/sh\n%s "$@"\necho no space >&2\n' "$real" > /usr/local/sbin/mkfs.erofs
 	chmod 755 /usr/local/sbin/mkfs.erofs
 	mkdir /run/i && run 1 extract --image /run/i/image && prints "no space" &&
 		prints "kheaders: mkfs.erofs: failed, but its status is 0" && only /run/i
@@ -242,7 +240,7 @@ leftovers() {
 		/var/cache/kheaders/.kheaders-retired-1/a && run 0 extract &&
 		only /var/cache/kheaders "$running" &&
 		mkdir -p /run/i/.kheaders-staging-0badc0de/tree &&
-		run 0 extract --image /run/i/image && only /run/i image
+		run 0 extract --image "/run/i/$image" && only /run/i "$image"
 }
 
 # If the reader of its output exits, the work is still done.
@@ -286,7 +284,9 @@ hints() {
 built_in_hidden() {
 	machine && echo \
 		kernel/kernel/kheaders/kheaders.ko > "/lib/modules/$running/modules.builtin" &&
-		: > "/lib/modules/$running/modules.order" && quiet depmod "$running" &&
+		: > "/lib/modules/$running/modules.order" &&
+		printf 'kheaders.file=kernel/kheaders/kheaders\0' \
+		> "/lib/modules/$running/modules.builtin.modinfo" && quiet depmod "$running" &&
 		run 1 extract && prints "is built in; is /sys mounted?"
 }
 
@@ -321,6 +321,9 @@ progress() {
 		terminal --force --quiet && prints_nothing
 }
 
+# that of Debian 11 lacks an option
+image=image
+mkfs.erofs --help 2>&1 | grep -q -e --all-root || image=image.squashfs
 ktap_print_header
 need_program
 chmod 755 "$tmp"
