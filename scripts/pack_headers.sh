@@ -260,7 +260,9 @@ machine() {
 
 # Strip the host programs built for this machine.  Three quarters of objtool is debug
 # information, which also names directories of the build machine, and a tenth of
-# resolve_btfids is unwind tables, which C programs do not need.  Build-ids do not compress.
+# resolve_btfids is unwind tables, which C programs do not need.  Neither do they need a
+# build-id, which does not compress.  arm64's kernel executes nothing whose .note.gnu.property
+# is gone, as strip leaves an empty segment.
 strip_programs() {
 	strip=${HOSTSTRIP:-strip}
 	if ! command -v "${strip%% *}" > /dev/null; then
@@ -268,9 +270,9 @@ strip_programs() {
 		return
 	fi
 	ours=$(machine /proc/self/exe)
-	# all notes, as what strip leaves of some differs each time
-	notes='--remove-section=.note.* --remove-section=.gnu_debuglink
-		--remove-section=.comment'
+	# the two notes together: stripped again without one of them, a program would change
+	notes='--remove-section=.note.gnu.build-id --remove-section=.note.ABI-tag
+		--remove-section=.gnu_debuglink --remove-section=.comment'
 	find "$tmp/tree" -type f \( -perm -100 -o -name '*.so' \) > "$tmp/programs" ||
 		die find "failed"
 	while read -r file; do

@@ -90,11 +90,12 @@ others_unchanged() {
 	sort "$tmp/tree/include/config/auto.conf" | cmp - "$tmp/auto.conf"
 }
 
-# Stripping symbols and unwind tables does not change code and data.
+# Stripping symbols and unwind tables does not change code and data, nor the properties without
+# which arm64's kernel does not execute a program.
 programs_run() {
 	for name in scripts/basic/fixdep scripts/mod/modpost tools/objtool/objtool \
 		    scripts/genksyms/genksyms; do
-		for section in .text .rodata .data; do
+		for section in .text .rodata .data .note.gnu.property; do
 			for tree in "$kernel/kdir" "$tmp/tree"; do
 				objcopy -O binary --only-section="$section" "$tree/$name" \
 					"$tmp/section${tree##*/}" || return 1

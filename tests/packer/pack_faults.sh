@@ -304,7 +304,8 @@ CONFIG_MODPROBE_PATH="/sbin/modprobe"'
 		[ "$(grep -a -c 'CONFIG_MODULE_SIG_KEY[ =]""$' "$tmp/all")" -eq 3 ]
 }
 
-# Debug information in host programs contains the directory they were built in.
+# Debug information in host programs contains the directory they were built in.  A stripped
+# program stays as it is.
 programs_stripped() {
 	cp -r "$tree" "$tmp/programs"
 	mkdir "$tmp/buildplace"
@@ -315,7 +316,9 @@ programs_stripped() {
 		tar -xf "$tmp/packed" -C "$tmp" ./scripts/mod/modpost || return 1
 	! grep buildplace "$tmp/scripts/mod/modpost" || return 1
 	"$tmp/scripts/mod/modpost"
-	[ $? -eq 7 ]
+	[ $? -eq 7 ] && mv "$tmp/scripts/mod/modpost" "$tmp/programs/scripts/mod" &&
+		packs "$tmp/programs" && tar -xf "$tmp/packed" -C "$tmp" ./scripts/mod/modpost &&
+		cmp "$tmp/scripts/mod/modpost" "$tmp/programs/scripts/mod/modpost"
 }
 
 # usage_error TEXT OPTION...: status 2, with TEXT and the usage
