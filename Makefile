@@ -127,7 +127,7 @@ check-all: T = all
 check-all: TIMEOUT = 7200
 check-all: deps
 	@mkdir -p $(out)
-	@$(call run_tests,-r $(out)/check-all all)
+	@$(call run_tests,-c -r $(out)/check-all all)
 
 lint: T = lint words places docs
 lint: deps

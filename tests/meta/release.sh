@@ -105,6 +105,51 @@ report_of_run() {
 	return 1
 }
 
+# fake NAME LINE...: a test that notes that it ran
+fake() {
+	fake=$tmp/$1
+	shift
+	printf '%s\n' '#!/bin/sh' "echo \"\${0##*/}\" >> $tmp/ran" "$@" > "$fake" &&
+		chmod +x "$fake"
+}
+
+# continued WHICH: run again, those tests ran
+continued() {
+	: > "$tmp/ran"
+	"$clone/tests/run" -c -r "$tmp/report" "$tmp/good" "$tmp/bad" "$tmp/skips" \
+		> "$tmp/output" 2>&1
+	[ "$(sort "$tmp/ran" | tr '\n' ' ')" = "$1" ] &&
+		grep -q -x '1 passed, 1 failed, 1 skipped' "$tmp/output" &&
+		grep -q -x "$tmp/good 1 0 0 [0-9]*" "$tmp/report" &&
+		[ "$(grep -c -x '# 1..0 # SKIP why' "$tmp/report")" -eq 1 ] && return
+	show "$tmp/ran" "$tmp/output" "$tmp/report"
+	return 1
+}
+
+# Hours of tests need not be repeated, but only what passed is left out, on the same commit.
+continues() {
+	ready && fake good 'echo 1..1; echo ok 1 a' && fake bad 'echo 1..1; echo not ok 1 a' &&
+		fake skips 'echo "1..0 # SKIP why"; exit 4' && rm -f "$tmp/report" &&
+		continued "bad good skips " && continued "bad skips " &&
+		echo >> "$clone/NEWS" && continued "bad good skips " &&
+		commit_all && continued "bad good skips " && continued "bad skips "
+}
+
+# A run that is ended leaves the report of what had passed.
+interrupted() {
+	ready && fake good 'echo 1..1; echo ok 1 a' && fake late 'sleep 60' &&
+		rm -f "$tmp/report" || return 1
+	"$clone/tests/run" -j 1 -r "$tmp/report" "$tmp/good" "$tmp/late" \
+		> "$tmp/output" 2>&1 &
+	for _ in $(seq 100); do
+		! grep -q -s late "$tmp/ran" || break
+		sleep 0.1
+	done
+	kill $!
+	wait $!
+	[ "$(sed 1d "$tmp/report" | cut -d ' ' -f 1-4)" = "$tmp/good 1 0 0" ]
+}
+
 # What check-all writes into documents would be another commit than the one that it tested.
 leaves_documents() {
 	make -C "$top" -pn check-all > "$tmp/rules" 2> "$tmp/output"
@@ -122,7 +167,7 @@ report_elsewhere() {
 
 ktap_print_header
 [ -e "$top/.git" ] || ktap_skip_all "not a git checkout"
-ktap_set_plan 10
+ktap_set_plan 12
 ktap_test_result "what is whole is tagged, once" whole
 ktap_test_result "a dirty tree is refused" dirty
 ktap_test_result "stale NEWS are refused" stale_news
@@ -132,5 +177,7 @@ ktap_test_result "a partial check-all is refused" partial
 ktap_test_result "a check-all of another commit is refused" of_another_commit
 ktap_test_result "tests/run writes the report" report_of_run
 ktap_test_result "a report that cannot be written" report_elsewhere
+ktap_test_result "a run continues where it ended" continues
+ktap_test_result "a run that is interrupted leaves its report" interrupted
 ktap_test_result "check-all leaves the documents alone" leaves_documents
 ktap_finished
