@@ -61,7 +61,7 @@ DESCRIPTOR = re.compile(r"(^|_)(fd|tree|parent|lock|mount|dir|null|from|sub|next
 RELEASES = {"free", "close", "closedir", "fclose", "munmap", "archive_read_free", "lzma_end",
             "lzma_index_end", "ZSTD_freeDStream", "tdestroy", "va_end", "kmod_unref",
             "kmod_module_unref", "kmod_module_unref_list", "image_close", "stream_close",
-            "members_close", "xz_close"}
+            "members_close", "xz_close", "close_piece"}
 TOKENS = {"c": C_TOKEN, "sh": SH_TOKEN, "awk": AWK_TOKEN}
 
 

@@ -2,12 +2,23 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # The program builds in the Debian suite and for the architecture of the series, and its tests
-# pass there.  They run in a throw-away root file system.
+# pass there.  They run in a throw-away root file system; those of armhf, by QEMU.
 
 # shellcheck source=../lib/test.sh
 . "$(dirname "$0")/../lib/test.sh"
 
 tests="extract remove links verify paths status dump usage blocks sysext"
+
+# Have the kernel start armhf's programs by QEMU as long as this test runs.
+emulate() {
+	formats=/proc/sys/fs/binfmt_misc
+	[ -e "$formats/register" ] || mount -t binfmt_misc binfmt_misc "$formats" || return 1
+	mask='\xff\xff\xff\xff\xff\xff\xff\x00\xff\xff\xff\xff\xff\xff\xff\xff\xfe\xff\xff\xff'
+	printf ':kheaders-%s:M::%s:%s:/usr/bin/qemu-arm-static:F\n' $$ \
+		'\x7fELF\x01\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02\x00\x28\x00' \
+		"$mask" > "$formats/register" || return 1
+	trap 'echo -1 > "$formats/kheaders-$$"; rm -rf "$tmp"' EXIT
+}
 
 # inside COMMAND...: run it in the root file system, with this test's program
 inside() {
@@ -34,6 +45,10 @@ passes() {
 ktap_print_header
 # some tests run the program as a user
 chmod 755 "$tmp"
+if [ "$arch" = armhf ]; then
+	[ "$(id -u)" -eq 0 ] || ktap_skip_all "needs root for binfmt_misc"
+	quiet emulate || ktap_exit_fail_msg "no emulator"
+fi
 root=$("$top/vm/rootfs" -a "$arch" "$series" program) ||
 	ktap_exit_fail_msg "no root file system to build the program in"
 # shellcheck disable=SC2086	# words
