@@ -9,13 +9,12 @@
 
 #include "kheaders.h"
 
-/* @found: number of trees to remove; @failed: some could not be removed */
+/* @found: there are trees to remove; @failed: some could not be removed */
 struct removal {
 	const struct options *o;
 	struct identity kernel;
 	struct location l;
-	unsigned int found;
-	bool failed;
+	bool found, failed;
 };
 
 /* Does @name belong to an installed kernel?  Links to headers and depmod's files outlive it. */
@@ -58,7 +57,7 @@ static void remove_one(struct removal *r)
 
 	if (state == TREE_ABSENT)
 		return;
-	r->found++;
+	r->found = true;
 	if (state == TREE_UNREADABLE) {
 		r->failed = true;
 		return;
@@ -133,7 +132,7 @@ static void remove_extensions(struct removal *r)
 	int n = sysext_remove(is_unwanted, r);
 
 	r->failed |= n < 0;
-	r->found += n > 0 ? n : 0;
+	r->found |= n > 0;
 }
 
 enum exit_status cmd_remove(const struct options *o)

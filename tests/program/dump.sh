@@ -6,9 +6,11 @@
 # shellcheck source=../lib/program.sh
 . "$(dirname "$0")/../lib/program.sh"
 
-# Print an image with an archive between its markers, surrounded by other data.
+# Print an image with an archive between its markers, surrounded by other data, among it blocks
+# that cannot be compressed.
 make_image() {
 	head -c 300000 "$program"
+	cat "$tmp/random"
 	printf 'IKHD_ST\0garbage'
 	printf 'IKHD_ST\0'
 	cat "$tmp/a"
@@ -199,6 +201,7 @@ ktap_print_header
 need_program
 chmod 755 "$tmp"
 archive "$tmp/a" 1.2.3
+head -c 1500000 /dev/urandom > "$tmp/random"
 make_image > "$tmp/image"
 ktap_set_plan 13
 ktap_test_result "finds an archive in every kind of image" every_kind

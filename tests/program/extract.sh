@@ -115,6 +115,28 @@ deep() {
 	refused "unsafe name" 'mkdir -p "$(printf "x/%.0s" $(seq 100))"'
 }
 
+# No name leads out of the tree, or has two forms.
+unsafe_names() {
+	archive "$tmp/x" "$running"
+	for name in /etc/up ../up ./../up ./include/../../up ./include/.. ./include/./up \
+		./include//up; do
+		tar --format=ustar --owner=0 --group=0 -P --transform "s,^\./Makefile\$,$name," \
+			-cf - -C "$tmp/tree" . | xz --check=crc32 > "$tmp/bad"
+		machine && offer "$tmp/bad" && run 1 extract && prints "unsafe name" && linked &&
+			only /var/cache/kheaders && continue
+		ktap_print_msg "$name"
+		return 1
+	done
+}
+
+# An archive is a file, and nothing that may block or be something else at the next read.
+no_file() {
+	machine && mkfifo /run/fifo || return 1
+	for name in /run/fifo /run /dev/zero; do
+		run 1 extract --archive "$name" && prints "$name: not a regular file" || return 1
+	done
+}
+
 # shellcheck disable=SC2016	# nothing may expand it
 odd_release() {
 	for release in '1.2\033[2J' '.hidden' '1 2' '1/2' '1$(id)'; do
@@ -329,7 +351,7 @@ need_program
 chmod 755 "$tmp"
 archive "$tmp/a" "$running"
 archive "$tmp/b" "$running" "echo > b"
-ktap_set_plan 30
+ktap_set_plan 32
 ktap_test_result "a tree is extracted and linked" fresh
 ktap_test_result "a current tree is kept without reading the archive" again
 ktap_test_result "--force replaces a current tree" force
@@ -340,6 +362,8 @@ ktap_test_result "private members stay private" private_members
 ktap_test_result "links in mainline's archives become files" mainline_links
 ktap_test_result "other links are refused" bad_links
 ktap_test_result "a name of a hundred directories is refused" deep
+ktap_test_result "a name that leads out is refused" unsafe_names
+ktap_test_result "what is no file is refused" no_file
 ktap_test_result "an odd release is refused" odd_release
 ktap_test_result "a damaged archive is reported by one message" one_message
 ktap_test_result "a kernel without a build-id is identified by its archive" without_build_id

@@ -45,7 +45,8 @@ stale_dest() {
 # The tree that the link leads to is removed, but there is another.
 other_tree() {
 	have_tree && run 0 extract --dest /run/t && linked /run/t &&
-		run 0 remove --dest /run/t && linked "$cache_tree"
+		run 0 remove --dest /run/t && linked "$cache_tree" &&
+		run 0 extract --dest /run/t && linked /run/t && run 0 remove && linked /run/t
 }
 
 # The tree was removed by hand.
@@ -137,6 +138,14 @@ no_link_possible() {
 		run 0 extract --quiet && prints "no link to $cache_tree: Read-only file system"
 }
 
+# The link cannot be removed: the tree is, all the same.
+no_removal_possible() {
+	have_tree || return 1
+	strace -qq -o "$tmp/trace" -P "$link" -e inject=unlink,unlinkat:error=EIO \
+		"$program" remove > "$tmp/output" 2>&1
+	grep -q INJECTED "$tmp/trace" && prints "$link: cannot be removed: Input/output error"
+}
+
 options() {
 	machine && offer "$tmp/a" && run 0 extract --no-link && linked &&
 		run 0 extract && linked "$cache_tree" && run 0 extract --no-link &&
@@ -152,7 +161,7 @@ chmod 755 "$tmp"
 archive "$tmp/a" "$running"
 archive "$tmp/b" "$running" "echo > b"
 archive "$tmp/large" "$running" "head -c 1000000 /dev/urandom > b"
-ktap_set_plan 15
+ktap_set_plan 16
 ktap_test_result "a stale tree and no archive" stale_without_archive
 ktap_test_result "a stale tree and a damaged archive" stale_with_damage
 ktap_test_result "a stale tree and a full disk" stale_on_full_disk
@@ -167,5 +176,6 @@ ktap_test_result "that link is restored once it leads to headers" devel_installe
 ktap_test_result "a link to headers that cannot build modules" useless
 ktap_test_result "a directory in its place is kept and reported" directory
 ktap_test_result "a link that cannot be created is reported" no_link_possible
+ktap_test_result "a link that cannot be removed is reported" no_removal_possible
 ktap_test_result "--link, --no-link" options
 ktap_finished

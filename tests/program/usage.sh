@@ -74,7 +74,9 @@ options() {
 
 completion_names_all() {
 	"$program" --complete | cut -f 1 | grep -v '^-' > "$tmp/completed"
-	echo "$commands" | tr ' ' '\n' | quiet diff - "$tmp/completed" || return 1
+	echo "$commands" | tr ' ' '\n' | quiet diff - "$tmp/completed" &&
+		[ "$("$program" --complete | grep '^-' | cut -f 1 | tr '\n' ' ')" = \
+			"--version --help " ] || return 1
 	for command in $commands; do
 		options "$command" > "$tmp/options"
 		"$program" --complete "$command" | cut -f 1 | grep . | sort |
