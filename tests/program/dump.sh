@@ -36,7 +36,7 @@ embed() {
 every_kind() {
 	dumps "$tmp/image" && embed gz gzip -9n && embed xz xz --check=crc32 &&
 		embed zst zstd -19 -q && embed lz4 lz4 -l -9 && embed bz2 bzip2 &&
-		embed lzma xz --format=lzma && embed lzo lzop
+		embed lzma xz --format=lzma && embed lzo lzop -9
 }
 
 to_stdout() {

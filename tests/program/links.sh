@@ -89,7 +89,8 @@ linux_headers() {
 		linked "/usr/src/linux-headers-$running" &&
 		dpkg_here -r linux-headers-test && linked || return 1
 	machine && dpkg_here -i "$tmp/headers.deb" && offer "$tmp/a" && run 0 extract &&
-		prints "kept, as it leads to" && linked "/usr/src/linux-headers-$running" &&
+		prints "kept, as it leads to /usr/src/linux-headers-$running" &&
+		linked "/usr/src/linux-headers-$running" &&
 		kernel b &&
 		offer "$tmp/b" && run 0 extract && run 0 remove &&
 		dpkg_here -V linux-headers-test &&
