@@ -142,6 +142,11 @@ check_debian() {
 		> "$bin/gcc"
 	chmod +x "$bin/gcc"
 	check "Debian's kernel where no tool has Debian's prefix" 'takes "gcc ld ar"'
+	compiler x86_64-linux-gnu-gcc 14
+	compiler x86_64-linux-gnu-ld 1
+	check "and where they have it" \
+		'takes "x86_64-linux-gnu-gcc x86_64-linux-gnu-ld x86_64-linux-gnu-ar"'
+	rm "$bin/x86_64-linux-gnu-ld"
 }
 
 check_clang() {
@@ -515,7 +520,7 @@ check_rust() {
 ktap_print_header
 make_tree
 make_machine || ktap_exit_fail_msg "no programs to test with"
-ktap_set_plan 75
+ktap_set_plan 76
 check_gcc
 check_debian
 check_clang
