@@ -143,7 +143,6 @@ find_files() {
 		for name in $start; do
 			[ ! -e "$name" ] && [ ! -L "$name" ] || set -- "$@" "$name"
 		done
-		[ $# -gt 0 ] || exit 0
 		set -f
 		# -L: pack the targets of links, never links.  Dangling links are
 		# listed as links, and packing fails on them.
