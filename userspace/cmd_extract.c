@@ -278,11 +278,9 @@ static enum exit_status extract_tree(struct extraction *x)
 	const struct options *o = x->o;
 	int done = look(x);
 
-	if (done < 0)
-		return EXIT_FAILED;
-	if (done && !o->pch) {
+	if (done < 0 || (done && !o->pch)) {
 		location_tidy(&x->l);
-		return EXIT_GOOD;
+		return done < 0 ? EXIT_FAILED : EXIT_GOOD;
 	}
 	/* a stale tree must not be used while it is replaced */
 	if (settle_link(x, false))

@@ -90,6 +90,7 @@ static const char *link_name(enum link_state state)
 		[LINK_BUILDS] = "foreign",
 		[LINK_USELESS] = "useless",
 		[LINK_NONE] = "directory",
+		[LINK_UNKNOWN] = "unknown",
 	};
 
 	return names[state];
@@ -164,8 +165,9 @@ static void print_link(const struct status *s)
 
 	if (s->link == LINK_ABSENT)
 		printf("build:   none\n");
-	else if (s->link == LINK_NONE)
-		printf("build:   %s, not a link\n", s->build);
+	else if (s->link == LINK_NONE || s->link == LINK_UNKNOWN)
+		printf("build:   %s, %s\n", s->build,
+		       s->link == LINK_NONE ? "not a link" : "cannot be looked at");
 	else
 		printf("build:   %s -> %s%s\n", s->build, s->target, text[s->link]);
 }

@@ -278,6 +278,7 @@ enum link_state {
 	LINK_BUILDS,	/* foreign, to a tree that can build modules */
 	LINK_USELESS,	/* foreign, dangling or to a directory that cannot build modules */
 	LINK_NONE,	/* not a link */
+	LINK_UNKNOWN,	/* an error, in errno */
 };
 
 /* @path: of the link; @target: its target, empty for LINK_ABSENT and LINK_NONE */

@@ -60,14 +60,15 @@ static enum link_state look_at(const char *path, char target[PATH_MAX])
 
 	target[n < 0 ? 0 : n] = '\0';
 	if (n < 0)
-		return errno == EINVAL ? LINK_NONE : LINK_ABSENT;
+		return errno == EINVAL ? LINK_NONE :
+		       errno == ENOENT || errno == ENOTDIR ? LINK_ABSENT : LINK_UNKNOWN;
 	if (is_ours(path, target))
 		return LINK_OURS;
 	return builds(path) ? LINK_BUILDS : LINK_USELESS;
 }
 
-/* Does an extension contain the link, whether or not it is merged? */
-static bool has_extension(const char *release)
+/* Does an extension contain the link, whether or not it is merged?  Negative on an error. */
+static int has_extension(const char *release)
 {
 	static const char *const directories[] = { EXTENSIONS, RUN_EXTENSIONS };
 	char path[PATH_MAX];
@@ -77,22 +78,29 @@ static bool has_extension(const char *release)
 	for (i = 0; i < 2; i++) {
 		snprintf(path, sizeof(path), "%s/" EXTENSION "/" MARKER, directories[i], release);
 		if (!lstat(path, &st))
-			return true;
+			return 1;
+		if (errno != ENOENT && errno != ENOTDIR)
+			return -1;
 	}
-	return false;
+	return 0;
 }
 
 enum link_state link_look(const char *release, char path[PATH_MAX], char target[PATH_MAX])
 {
 	enum link_state state;
 	char run[PATH_MAX];
+	int extension;
 
 	snprintf(run, sizeof(run), RUN_LINK, release);
 	snprintf(path, PATH_MAX, "/lib/modules/%s/build", release);
 	state = look_at(path, target);
-	if (strcmp(target, run) && ((state != LINK_ABSENT && state != LINK_USELESS) ||
-				    !has_extension(release)))
-		return state;
+	if (strcmp(target, run)) {
+		if (state != LINK_ABSENT && state != LINK_USELESS)
+			return state;
+		extension = has_extension(release);
+		if (extension <= 0)
+			return extension < 0 ? LINK_UNKNOWN : state;
+	}
 	strcpy(path, run);
 	return look_at(path, target);
 }
@@ -103,7 +111,6 @@ static int replace(const char *path, const char *target)
 	char fresh[PATH_MAX + 16];
 
 	snprintf(fresh, sizeof(fresh), "%s" FRESH, path);
-	unlink(fresh);
 	if (symlink(target, fresh))
 		return -1;
 	return rename(fresh, path);
@@ -182,17 +189,23 @@ static int make_link(const char *path, const char *aside, const char *tree,
 
 int link_settle(const char *release, const char *tree)
 {
-	char path[PATH_MAX], target[PATH_MAX], aside[PATH_MAX + 32];
+	char path[PATH_MAX], target[PATH_MAX], aside[PATH_MAX + 32], fresh[PATH_MAX + 16];
 	enum link_state state = link_look(release, path, target);
 	int ret = 0;
 
+	if (state == LINK_UNKNOWN) {
+		warn(path, "kept, as it cannot be looked at: %s", strerror(errno));
+		return -1;
+	}
 	snprintf(aside, sizeof(aside), "%s" ASIDE, path);
+	snprintf(fresh, sizeof(fresh), "%s" FRESH, path);
+	unlink(fresh);
 	if (tree)
 		ret = make_link(path, aside, tree, state, target);
 	else if (state == LINK_OURS)
 		ret = remove_link(path, aside);
 	/* our link no longer exists, so the one that was moved aside is obsolete */
-	if (state == LINK_BUILDS || state == LINK_NONE)
+	if (state == LINK_BUILDS || state == LINK_NONE || (state == LINK_USELESS && !tree))
 		unlink(aside);
 	if (ret && tree)
 		warn(path, "no link to %s: %s", tree, strerror(errno));

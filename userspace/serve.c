@@ -25,7 +25,7 @@ static int location_serves(const struct location *l, const struct identity *kern
 	return state_serves(state) && !strcmp(marker.release, release);
 }
 
-/* The same for the tree that the link leads to; a foreign link counts as usable. */
+/* The same for the tree that the link leads to; link_settle() keeps a foreign link. */
 static int link_serves(const struct identity *kernel, const char *release)
 {
 	char path[PATH_MAX], target[PATH_MAX];
@@ -33,7 +33,7 @@ static int link_serves(const struct identity *kernel, const char *release)
 	int tree, complete;
 
 	if (link_look(release, path, target) != LINK_OURS)
-		return 1;
+		return 0;
 	tree = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (tree < 0)
 		return errno == ENOENT || errno == ENOTDIR ? 0 : fail_errno(path, NULL);

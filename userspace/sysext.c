@@ -90,6 +90,8 @@ int sysext_make(const struct identity *id, bool in_memory)
 	struct location l;
 	int ret = 0;
 
+	if (state == LINK_UNKNOWN)
+		return fail_errno(path, NULL);
 	/* modules can be built already, or the link cannot replace it */
 	if (state == LINK_BUILDS || state == LINK_NONE)
 		return 0;
@@ -134,14 +136,17 @@ static bool is_unused(struct removal *r, const char *name)
 	char path[PATH_MAX], target[PATH_MAX];
 	struct identity none = { }, marker;
 	enum tree_state state;
+	enum link_state link;
 
 	if (*name == '.')
 		return false;
 	strcpy(r->l.name, name);
 	state = location_look(&r->l, &none, &marker);
 	r->failed |= state == TREE_UNREADABLE;
-	return state == TREE_OTHER && r->wanted(marker.release, r->arg) &&
-	       link_look(marker.release, path, target) != LINK_OURS;
+	if (state != TREE_OTHER || !r->wanted(marker.release, r->arg))
+		return false;
+	link = link_look(marker.release, path, target);
+	return link != LINK_OURS && link != LINK_UNKNOWN;
 }
 
 static int count(int dir, const char *name, void *arg)

@@ -324,7 +324,7 @@ class Model:
             want = tree, aside
         elif tree and not self.builds(was):
             want = tree, was
-        elif self.builds(was):
+        elif self.builds(was) or was and not tree and not is_ours(was):
             want = was, self.seen_aside(release) and aside
         now = self.seen_link(link_of(release)), self.seen_aside(release)
         if self.dead:
