@@ -142,7 +142,8 @@ rust_literals() {
 		's = r"\\"; // "\n' 's = r"\\";\n' 's = br##"a"# //"##; // x\n' \
 		's = br##"a"# //"##;\n' 'r#type // "\n' 'r#type\n' 'cr#"/*"# /* x */;\n' \
 		'cr#"/*"#        ;\n' 'for"a\\" //" // x\n' 'for"a\\" //"\n' 'xr"\\"" //"\n' \
-		'xr"\\""\n' '\303\251r"\\" // x\n' '\303\251r"\\" // x\n'
+		'xr"\\""\n' '\303\251r"\\" // x\n' '\303\251r"\\" // x\n' \
+		'm!(r#"a"##b); // x\n' 'm!(r#"a"##b);\n'
 }
 
 # Files that are copied: no end of a comment or a literal, CR LF, a command for a shell.
