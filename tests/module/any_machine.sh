@@ -192,6 +192,15 @@ header() {
 	printf '%b' "\\0$2" | dd of="$program" bs=1 seek="$1" conv=notrunc status=none
 }
 
+# A program of 32 bits is started where there is a loader for it.
+loader_of_32_bits() {
+	printf '\177ELF\1\1\1\0\0\0\0\0\0\0\0\0\2\0\3\0\n%s\n' "$tmp/ld.so" > "$program" &&
+		cp "$program" "$tmp/ld.so" && prints "does not run here: its loader $tmp/ld.so"
+	rc=$?
+	cp --remove-destination /bin/true "$program"
+	return "$rc"
+}
+
 crash() {
 	echo 'int main(void) { __builtin_trap(); }' | cc -x c -O -o "$program" -
 }
@@ -230,6 +239,7 @@ check_programs() {
 	told "a newer processor's instructions" "it crashes" crash
 	told "not executable" "it may not be executed" chmod -x "$tree/scripts/mod/modpost"
 	check "those that run again are taken" 'takes "gcc ld ar"'
+	check "32 bits, and a loader for them" loader_of_32_bits
 	check "a usage error of the script" 'sh "$top/scripts/kheaders_host.sh" 2> "$tmp/err"
 		[ $? -eq 2 ] && grep -q "^Usage: " "$tmp/err"'
 }
@@ -520,7 +530,7 @@ check_rust() {
 ktap_print_header
 make_tree
 make_machine || ktap_exit_fail_msg "no programs to test with"
-ktap_set_plan 76
+ktap_set_plan 77
 check_gcc
 check_debian
 check_clang
