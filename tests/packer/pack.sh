@@ -194,12 +194,19 @@ columns_for_sanitizers() {
 		[ "$(pack_with KASAN UBSAN UBSAN_TRAP)" = "packed: -c" ]
 }
 
+# What chooses the compiler and rebuilds host programs is packed as it is.
+own_files() {
+	for pair in GNUmakefile:kheaders.mk scripts/kheaders_host.sh:kheaders_host.sh; do
+		tar -xOf "$full" "./${pair%:*}" | cmp - "$top/scripts/${pair#*:}" || return 1
+	done
+}
+
 ktap_print_header
 need_kernel
 build_strip_comments
 source=$(realpath "$kernel"/root/usr/src/linux-headers-*-common)
 full=$tmp/full.tar.xz
-ktap_set_plan 15
+ktap_set_plan 16
 ktap_test_result "full content is packed" pack -o "$full"
 ktap_test_result "headers content is packed" pack -c headers -o "$tmp/headers.tar.xz"
 pack_quickly
@@ -207,6 +214,7 @@ ktap_print_msg "bytes: full $(wc -c < "$full"), headers $(wc -c < "$tmp/headers.
 ktap_test_result "full content has every header" all_headers "$full"
 ktap_test_result "headers content has every header" all_headers "$tmp/headers.tar.xz"
 ktap_test_result "headers content has only headers" only_headers "$tmp/headers.tar.xz"
+ktap_test_result "full content has our own files" own_files
 ktap_test_result "format of xz" xz_format
 ktap_test_result "format of tar" tar_format
 ktap_test_result "readers of regular files extract the same tree" reader_of_files
