@@ -15,12 +15,20 @@ function option(line) {
 # Clear the value of any option that contains a word like an absolute path or a URI: it
 # names a file of the build machine, or a token and its PIN, and no module build uses it.
 # Keep a value that is a single program in a bin directory, as the kernel runs it on the
-# target.  Words in parentheses are compiler versions, which Kbuild compares.
-function hide(line) {
-	if (line ~ /^(#define )?CONFIG_[A-Za-z0-9_]+[ =]"/ &&
-	    line ~ /^[^"]*"(.*[ ,;])?(\/|[A-Za-z][A-Za-z0-9+.-]*:[^ "])/ &&
-	    line !~ /^[^"]*"\/(usr\/)?s?bin\/[^ "\/]+"$/)
-		sub(/".*/, "\"\"", line)
+# target.  Words in parentheses are compiler versions, which Kbuild compares.  Since 5.17
+# auto.conf has no quotes.
+function hide(line,	head, value, quotes) {
+	if (!match(line, /^(#define )?CONFIG_[A-Za-z0-9_]+[ =]/))
+		return line
+	head = substr(line, 1, RLENGTH)
+	value = substr(line, RLENGTH + 1)
+	if (value ~ /^".*"$/) {
+		value = substr(value, 2, length(value) - 2)
+		quotes = "\"\""
+	}
+	if (value ~ /^(.*[ ,;])?(\/|[A-Za-z][A-Za-z0-9+.-]*:[^ ])/ &&
+	    value !~ /^\/(usr\/)?s?bin\/[^ "\/]+$/)
+		return head quotes
 	return line
 }
 

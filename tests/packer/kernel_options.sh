@@ -145,18 +145,21 @@ string_options() {
 	/^[[:space:]]+(def_)?string([[:space:]]|$)/ && name != "" { print name }' | sort -u
 }
 
-# value VALUE KEPT: an option with VALUE has the value KEPT in the packed configuration
+# value VALUE KEPT: an option with VALUE has the value KEPT in the packed configuration.  Since
+# 5.17 auto.conf has no quotes.
 value() {
 	tree_with X86
 	for file in .config include/config/auto.conf; do
 		printf 'CONFIG_X="%s"\n' "$1" >> "$conf/$file"
 	done
+	printf 'CONFIG_PLAIN=%s\n' "$1" >> "$conf/include/config/auto.conf"
 	printf '#define CONFIG_X "%s"\n' "$1" >> "$conf/include/generated/autoconf.h"
 	packs "$conf" || return 1
-	for file in .config include/config/auto.conf include/generated/autoconf.h; do
-		in_archive "$file" | grep -q -x -F -e "CONFIG_X=\"$2\"" \
-			-e "#define CONFIG_X \"$2\"" && continue
-		ktap_print_msg "$1: $(in_archive "$file" | grep CONFIG_X)"
+	for line in ".config CONFIG_X=\"$2\"" "include/config/auto.conf CONFIG_X=\"$2\"" \
+		    "include/config/auto.conf CONFIG_PLAIN=$2" \
+		    "include/generated/autoconf.h #define CONFIG_X \"$2\""; do
+		in_archive "${line%% *}" | grep -q -x -F -e "${line#* }" && continue
+		ktap_print_msg "$1: $(in_archive "${line%% *}" | grep CONFIG_)"
 		return 1
 	done
 }
@@ -193,7 +196,7 @@ all_string_options() {
 	grep -q -x MODULE_SIG_KEY "$tmp/strings" || return 1
 	tree_with X86
 	while read -r option; do
-		set_options "$conf" "$option=\"/planted/$option\""
+		set_options "$conf" "$option=/planted/$option"
 		echo "CONFIG_$option=\"x /planted/$option\"" >> "$conf/.config"
 		echo "#define CONFIG_$option \"/planted/$option\"" \
 			>> "$conf/include/generated/autoconf.h"
