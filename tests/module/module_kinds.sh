@@ -7,26 +7,11 @@
 
 # shellcheck source=../lib/test.sh
 . "$(dirname "$0")/../lib/test.sh"
-
-# build FROM NAME [ARGUMENT...]: build both modules with the tree FROM into the directory NAME.
-# Both builds are done at one path, because file names end up in modules.
-build() {
-	from=$1
-	name=$2
-	shift 2
-	rm -rf "$tmp/m" "${tmp:?}/$name"
-	cp -r "$here/kinds" "$tmp/m" &&
-		kmake -C "$from" M="$tmp/m/provider" "$@" modules > "$tmp/output" 2>&1 &&
-		kmake -C "$from" M="$tmp/m/user" "$@" \
-			KBUILD_EXTRA_SYMBOLS="$tmp/m/provider/Module.symvers" modules \
-			>> "$tmp/output" 2>&1
-	rc=$?
-	[ "$rc" -eq 0 ] || tail -n 20 "$tmp/output" | show
-	cp "$tmp/output" "$tmp/m" && mv "$tmp/m" "$tmp/$name" && return "$rc"
-}
+# shellcheck source=../lib/kinds.sh
+. "$here/../lib/kinds.sh"
 
 quietly() {
-	build "$@" && ! grep -i warning "$tmp/$2/output"
+	build_kinds "$@" && ! grep -i warning "$tmp/$2/output"
 }
 
 # The CRCs of these exports depend on structures of the kernel.
@@ -38,22 +23,6 @@ versions() {
 		modprobe --dump-modversions "$tmp/archive/user/kinds_user.ko" |
 		grep -q -F "$(sed -n 's/^0x0*\([^	]*\)	kinds_count	.*/\1/p' \
 			"$tmp/archive/provider/Module.symvers")	kinds_count"
-}
-
-# Leave out debug information, which names the headers' paths, the build-id, and BTF, which
-# modules get only where the kernel's vmlinux is in the tree.
-same() {
-	for name in provider/main.o provider/twice.o provider/kinds_provider.ko \
-		user/kinds_user.ko; do
-		for from in headers archive; do
-			strip --strip-debug --remove-section=.note.gnu.build-id \
-				--remove-section='.BTF*' \
-				-o "$tmp/$from.o" "$tmp/$from/$name" || return 1
-		done
-		cmp "$tmp/headers.o" "$tmp/archive.o" && continue
-		ktap_print_msg "$name: differs"
-		return 1
-	done
 }
 
 # warnings NAME: print them as "file:line: warning: ..."; columns may differ from those of the
@@ -70,8 +39,8 @@ has_sparse() {
 
 # warns W TEXT...: W= prints the same with both trees, each TEXT included, kernel-doc's excluded
 warns() {
-	build "$kernel/kdir" headers.w W="$1" cmd_checkdoc= &&
-		build "$tmp/tree" archive.w W="$1" || return 1
+	build_kinds "$kernel/kdir" headers.w W="$1" cmd_checkdoc= &&
+		build_kinds "$tmp/tree" archive.w W="$1" || return 1
 	warnings headers.w > "$tmp/headers.warnings"
 	warnings archive.w > "$tmp/archive.warnings"
 	ktap_print_msg "W=$1: $(wc -l < "$tmp/archive.warnings") warnings"
@@ -88,8 +57,8 @@ warns() {
 # with sparse and without
 checks() {
 	for c in 0 1; do
-		build "$kernel/kdir" headers.c C="$c" && build "$tmp/tree" archive.c C="$c" ||
-			return 1
+		build_kinds "$kernel/kdir" headers.c C="$c" &&
+			build_kinds "$tmp/tree" archive.c C="$c" || return 1
 		warnings headers.c > "$tmp/headers.warnings"
 		warnings archive.c | diff "$tmp/headers.warnings" - || return 1
 	done
@@ -120,7 +89,7 @@ ktap_set_plan 8
 ktap_test_result "$series: the modules build from the full headers" quietly "$kernel/kdir" headers
 ktap_test_result "$series: they build from the archive" quietly "$tmp/tree" archive
 ktap_test_result "$series: the symbol versions of their exports are the same" versions
-ktap_test_result "$series: the modules are the same" same
+ktap_test_result "$series: the modules are the same" same_kinds headers archive
 ktap_test_result "$series: W=1 prints the same" warns 1 kinds_unused
 ktap_test_result "$series: W=12 prints the same for headers" warns 12 '^include/'
 if has_sparse; then
