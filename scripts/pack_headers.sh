@@ -226,7 +226,7 @@ copy_files() {
 	# only rustc reads its content, which would take 41 kB in the archive
 	rustc_cfg=$tmp/tree/include/generated/rustc_cfg
 	[ ! -e "$rustc_cfg" ] || : > "$rustc_cfg"
-	[ "$content" = headers ] || strip_programs
+	[ "$content" = headers ] || { clean_scripts; strip_programs; }
 	# grep must list every file as free of keys, so that a failing grep is noticed
 	grep -r -L -e 'PRIVATE KEY\( BLOCK\)*-\{5\}' "$tmp/tree" > "$tmp/free" || true
 	[ "$(wc -l < "$tmp/free")" -eq "$(wc -l < "$list")" ] ||
@@ -247,6 +247,22 @@ clean_config() {
 			die awk "lost lines of $file"
 		cat "$tmp/config" > "$file" || die "$file" "cannot be written"
 	done
+}
+
+# Let scripts name interpreters where every system has them.  Nix replaces them by paths in its
+# store, which may be gone by the time that the archive is used.
+clean_scripts() {
+	grep -r -l -I '^#! */[^ ]*/bin/' "$tmp/tree/scripts" "$tmp/tree/arch" > "$tmp/scripts" ||
+		[ $? -eq 1 ] || die grep "failed"
+	while read -r file; do
+		sed -e '1!b' -e '/^#! *\/usr\/bin\//b' \
+			-e 's,^#! */[^ ]*/bin/sh\( .*\)*$,#!/bin/sh\1,' -e t \
+			-e 's,^#! */[^ ]*/bin/\([^ /]*\)$,#!/usr/bin/env \1,' -e t \
+			-e 's,^#! */[^ ]*/bin/\([^ /]* .*\)$,#!/usr/bin/env -S \1,' \
+			"$file" > "$tmp/script" || die sed "failed"
+		[ -s "$tmp/script" ] || die sed "no output for $file"
+		cat "$tmp/script" > "$file" || die "$file" "cannot be written"
+	done < "$tmp/scripts"
 }
 
 # Print an ELF file's machine, e_machine in bytes 19 and 20 of the header.

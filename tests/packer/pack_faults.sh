@@ -304,6 +304,31 @@ CONFIG_MODPROBE_PATH="/sbin/modprobe"'
 		[ "$(grep -a -c 'CONFIG_MODULE_SIG_KEY[ =]""$' "$tmp/all")" -eq 3 ]
 }
 
+# A script's interpreter is named where every system has it, as Nix names one in its store, in
+# the first line only.  Lines of SCRIPT FIRST-LINE|PACKED.
+interpreters() {
+	cp -r "$tree" "$tmp/nix"
+	cat > "$tmp/lines" <<- 'END'
+		depmod.sh #!/nix/store/0i5q7hyh-bash-5.2/bin/sh|#!/bin/sh
+		setlocalversion #! /nix/store/0i5q7hyh-bash-5.2/bin/sh -e|#!/bin/sh -e
+		modules-check.sh #!/nix/store/0i5q7hyh-bash-5.2/bin/bash|#!/usr/bin/env bash
+		pahole-flags.sh #!/usr/local/bin/awk -f|#!/usr/bin/env -S awk -f
+		pahole-version.sh #!/usr/bin/awk -f|#!/usr/bin/awk -f
+		check-local-export #!/bin/sh|#!/bin/sh
+	END
+	while read -r name lines; do
+		put "$tmp/nix/scripts/$name" "${lines%|*}
+#!/opt/bin/sh"
+		chmod +x "$tmp/nix/scripts/$name"
+	done < "$tmp/lines"
+	packs "$tmp/nix" && mkdir "$tmp/unpacked" &&
+		tar -xf "$tmp/packed" -C "$tmp/unpacked" || return 1
+	while read -r name lines; do
+		[ -x "$tmp/unpacked/scripts/$name" ] && printf '%s\n#!/opt/bin/sh\n' \
+			"${lines#*|}" | cmp - "$tmp/unpacked/scripts/$name" || return 1
+	done < "$tmp/lines"
+}
+
 # Debug information in host programs contains the directory they were built in.  A stripped
 # program stays as it is.
 programs_stripped() {
@@ -360,7 +385,7 @@ make_objects "$tree"
 # too large for the small disk even when compressed
 cp -r "$tree" "$big"
 head -c 60000 /dev/urandom | od -An -tx1 > "$big/Module.symvers"
-ktap_set_plan 45
+ktap_set_plan 46
 ktap_test_result "a single tree" packs "$tree" Makefile .config Module.symvers \
 	include/linux/types.h arch/x86/include/generated/asm/x.h scripts/mod/modpost
 ktap_test_result "two trees" two_trees
@@ -379,6 +404,7 @@ ktap_test_result "KHEADERS_EXTRA refuses secrets" secrets_by_name
 ktap_test_result "a file that contains a private key is refused" secret_inside
 ktap_test_result "KHEADERS_EXTRA adds files" extra
 ktap_test_result "no paths of the build machine in the configuration" paths_hidden
+ktap_test_result "interpreters of scripts are where every system has them" interpreters
 ktap_test_result "host programs are stripped" programs_stripped
 ktap_test_result "strip fails" strip_broken
 ktap_test_result "without strip, and with another one" no_strip
