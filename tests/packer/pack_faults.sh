@@ -286,7 +286,8 @@ extra() {
 		refuses "in neither tree" -b "$tmp/secret"
 }
 
-# Locations of keys on the build machine are hidden; paths used at run time are kept.
+# Locations of keys on the build machine are hidden; paths used at run time are kept.  Since
+# 5.17 auto.conf has no quotes.
 paths_hidden() {
 	cp -r "$tree" "$tmp/paths"
 	for name in .config include/config/auto.conf; do
@@ -295,13 +296,14 @@ CONFIG_SYSTEM_TRUSTED_KEYS="/secret/certs.pem"
 CONFIG_INITRAMFS_SOURCE="/secret/root"
 CONFIG_MODPROBE_PATH="/sbin/modprobe"'
 	done
+	sed -i 's/"//g' "$tmp/paths/include/config/auto.conf"
 	put "$tmp/paths/include/generated/autoconf.h" \
 		'#define CONFIG_MODULE_SIG_KEY "/secret/key.pem"'
 	packs "$tmp/paths" .config || return 1
 	tar -xOf "$tmp/packed" > "$tmp/all"
 	! grep -a secret "$tmp/all" || return 1
-	[ "$(grep -a -c '^CONFIG_MODPROBE_PATH="/sbin/modprobe"$' "$tmp/all")" -eq 2 ] &&
-		[ "$(grep -a -c 'CONFIG_MODULE_SIG_KEY[ =]""$' "$tmp/all")" -eq 3 ]
+	[ "$(grep -a -c '^CONFIG_MODPROBE_PATH="*/sbin/modprobe"*$' "$tmp/all")" -eq 2 ] &&
+		[ "$(grep -a -c 'CONFIG_MODULE_SIG_KEY[ =]"*$' "$tmp/all")" -eq 3 ]
 }
 
 # A script's interpreter is named where every system has it, as Nix names one in its store, in
