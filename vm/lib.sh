@@ -21,6 +21,19 @@ say() {
 	printf '%s\n' "$*" >&2
 }
 
+# read_arch FILE ARCH: set the variables of an architecture's row in FILE, vm/arches
+# shellcheck disable=SC2034	# used by the scripts that call this
+read_arch() {
+	srcarch='' cross_compile='' flavour='' image=''
+	qemu='' machine='' cpu='' tty=''
+	row=$(awk -v arch="$2" '
+	/^#/ || !NF { next }
+	/^[^ \t]/ { mine = $1 == arch; $1 = "" }
+	mine' "$1")
+	eval "$row"
+	[ -n "$row" ]
+}
+
 # need_debian: die unless the machine has Debian's package tools
 need_debian() {
 	command -v apt-get > /dev/null && command -v dpkg > /dev/null && return
