@@ -64,8 +64,8 @@ write_infra() {
 
 # These systems copy the sources into a build directory.
 sources() {
-	mkdir -p "$1" && cp -r "$top/Makefile" "$top/COPYING" "$top/kheaders" "$top/scripts" \
-		"$top/userspace" "$1"
+	mkdir -p "$1" && ( cd "$top" && git ls-files -z | tar -cf - --null -T - ) |
+		tar -xf - -C "$1"
 }
 
 buildroot() {
@@ -83,7 +83,8 @@ configured() {
 		tr '[:upper:]' '[:lower:]' | sort > "$tmp/selects"
 	sed -n 's/^DEPENDS = "\(.*\)"/\1/p' "$yocto/kheaders_git.bb" | tr ' ' '\n' | sort \
 		> "$tmp/yocto"
-	sed -n 's/^packages := //p' "$top/userspace/Makefile" | tr ' ' '\n' |
+	# shellcheck disable=SC2016	# make expands it
+	make -s -C "$top/userspace" --eval='print: ; @echo $(packages)' print | tr ' ' '\n' |
 		sed -e s/libkmod/kmod/ -e s/liblzma/xz/ -e s/libzstd/zstd/ -e s/lzo2/lzo/ |
 		sort > "$tmp/linked"
 	for list in depends selects yocto; do
