@@ -37,7 +37,7 @@ native_printed() {
 # Debian's headers for that architecture, whose host tools run only there.
 pack_foreign() {
 	foreign=$("$top/vm/fetch" -a "$arch" 6.1 source) || return 1
-	quiet "$top/scripts/pack_headers.sh" -b "$foreign/kdir" -a "$arch" \
+	quiet "$top/scripts/pack_headers.sh" -b "$foreign/kdir" -a "$srcarch" \
 		-o "$tmp/foreign.tar.xz" || return 1
 	mkdir "$tmp/tree" && tar -xf "$tmp/foreign.tar.xz" -C "$tmp/tree" &&
 		cp -r "$top/selftests/test_modules" "$tmp/modules"
@@ -45,7 +45,7 @@ pack_foreign() {
 
 # cross ARGUMENT...
 cross() {
-	make -C "$tmp/tree" ARCH="$arch" CROSS_COMPILE=aarch64-linux-gnu- "$@"
+	make -C "$tmp/tree" ARCH="$srcarch" CROSS_COMPILE="$cross_compile" "$@"
 }
 
 reverse_module() {

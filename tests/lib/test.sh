@@ -22,6 +22,7 @@ case $series in
 	series=${series%/*}
 	;;
 esac
+read_arch "$top/vm/arches" "$arch" || true
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 trap 'exit 143' INT TERM
@@ -78,6 +79,26 @@ fails_with() {
 	return 1
 }
 
+# foreign: is the kernel's architecture another than this machine's?
+foreign() {
+	[ "$arch" != um ] && [ "$arch" != "$(dpkg --print-architecture)" ]
+}
+
+# Have the kernel start programs of $arch, if it cannot itself, by QEMU until the test ends.
+formats=/proc/sys/fs/binfmt_misc
+emulate() {
+	[ -n "$emulator" ] || return 0
+	[ -e "$formats/register" ] || mount -t binfmt_misc binfmt_misc "$formats" || return 1
+	IFS=: read -r _ _ _ _ magic mask _ < "/usr/lib/binfmt.d/$emulator.conf" &&
+		printf '%s' ":kheaders-$$:M::$magic:$mask:/usr/bin/$emulator-static:F" \
+			> "$formats/register" || return 1
+	trap 'end_emulation; rm -rf "$tmp"' EXIT
+}
+
+end_emulation() {
+	[ ! -e "$formats/kheaders-$$" ] || echo -1 > "$formats/kheaders-$$"
+}
+
 # A checksum of the project's files from which archives and modules are made.
 project_sum() {
 	( cd "$top" && find scripts kheaders selftests/test_modules Makefile -type f \
@@ -111,7 +132,8 @@ share_archive() {
 
 pack_into() {
 	build_strip_comments
-	quiet "$top/scripts/pack_headers.sh" -b "$kernel/kdir" -o "$1/kheaders_data.tar.xz"
+	quiet "$top/scripts/pack_headers.sh" -b "$kernel/kdir" -a "$srcarch" \
+		-o "$1/kheaders_data.tar.xz"
 }
 
 # Set $built to a directory with kheaders.ko for $kernel, its archive, the tree
@@ -121,10 +143,22 @@ share_build() {
 }
 
 build_into() {
-	build_module "$tmp/shared" && build_test_modules "$tmp/shared" &&
+	kdir=$kernel/kdir
+	! foreign || rebuild_kdir || return 1
+	build_module "$tmp/shared" KDIR="$kdir" && build_test_modules "$tmp/shared" &&
 		cp -a "$tmp/shared/kheaders.ko" "$tmp/shared/kheaders_data.tar.xz" \
 			"$tmp/shared/tree" "$tmp/shared/test_modules" "$1" &&
 		rm -r "$tmp/shared"
+}
+
+# The programs of Debian's headers do not run on this machine, so rebuild them, in a tree that is
+# packed from the headers.
+rebuild_kdir() {
+	kdir=$tmp/kdir
+	mkdir "$kdir" && XZ=$top/tests/lib/xz_quick pack_into "$kdir" &&
+		tar -xf "$kdir/kheaders_data.tar.xz" -C "$kdir" &&
+		rm "$kdir/kheaders_data.tar.xz" &&
+		quiet kmake -C "$kdir" hosttools KSRC="$(realpath "$kernel/source")"
 }
 
 build_strip_comments() {
@@ -177,7 +211,9 @@ pack_quickly() {
 
 # kmake ARGUMENT...: make with the compiler that built the kernel under test
 kmake() {
-	"$top/vm/with-toolchain" "$series" make -s ${XZ:+XZ="$XZ"} "$@"
+	set -- "$series" make -s ${XZ:+XZ="$XZ"} "$@"
+	! foreign || set -- -a "$arch" "$@" ARCH="$srcarch" CROSS_COMPILE="$cross_compile"
+	"$top/vm/with-toolchain" "$@"
 }
 
 # build_module DIR [ARGUMENT...]: build kheaders.ko for $kernel in DIR; ARGUMENTs are make's
@@ -196,11 +232,13 @@ build_test_modules() {
 		quiet kmake -C "$1/tree" M="$1/test_modules" modules
 }
 
-# install_selftests DIR [CC]: add the selftests to the kernel's own and let its makefiles
+# install_selftests DIR: add the selftests to the kernel's own and let its makefiles
 # install them to DIR, linked statically, as the guest has no C library.  headers_install does
 # nothing, because 5.10 would first install all headers of the kernel, which takes the whole
 # source and is not needed.
 install_selftests() {
+	cc=gcc
+	! foreign || cc=${cross_compile}gcc
 	rm -rf "$tmp/ksft" &&
 		mkdir -p "$tmp/ksft/tools" &&
 		cp -rs "$kernel/source/scripts" "$tmp/ksft" &&
@@ -210,8 +248,10 @@ install_selftests() {
 		cp -r "$top/selftests" "$tmp/ksft/tools/testing/selftests/kheaders" &&
 		quiet env LDFLAGS=-static make -s -C "$tmp/ksft/tools/testing/selftests" \
 		TARGETS=kheaders \
-			INSTALL_PATH="$1" CC="${2:-gcc}" \
-			CFLAGS="-O2 -Wall -Werror" install
+			INSTALL_PATH="$1" CC="$cc" \
+			CFLAGS="-O2 -Wall -Werror" install || return 1
+	# an emulated machine of another kind takes up to five times as long as one like this
+	! foreign || sed -i 's/^timeout=.*/timeout=1500/' "$1/kheaders/settings"
 }
 
 # fill_share SHARE: put into SHARE what the selftests need in the guest: kheaders.ko, and
@@ -249,7 +289,9 @@ guest_selftests=$(cat "$top/tests/lib/selftests_guest")
 # run_guest_selftests SHARE SHA256 [COMMANDS]: run the selftests in a guest, then COMMANDS.
 # SHA256 is that of the archive.  The exit status is that of vm/run.
 run_guest_selftests() {
-	"$top/vm/run" -k "$kernel" -s "$1" -t 600 \
+	limit=600
+	! foreign || limit=3000
+	"$top/vm/run" -k "$kernel" -s "$1" -t "$limit" \
 		"export KHEADERS_SHA256=$2 KHEADERS_SELFTEST=${KHEADERS_SELFTEST:-}
 		$guest_selftests
 		${3:-}"

@@ -140,10 +140,6 @@ report() {
 
 ktap_print_header
 need_kernel_source
-case $arch in
-amd64) srcarch=x86 ;;
-*) ktap_exit_fail_msg "$arch: no compiler for this architecture" ;;
-esac
 headers=${KHEADERS_OBJECTS:-300}
 drivers=400
 [ "$headers" = all ] || drivers=$((headers / 6 + 1))

@@ -11,33 +11,6 @@
 # shellcheck source=../lib/remote.sh
 . "$top/tests/lib/remote.sh"
 
-gnu=aarch64-linux-gnu-
-
-# cross ARGUMENT...
-cross() {
-	quiet make -s ARCH="$arch" CROSS_COMPILE="$gnu" "$@"
-}
-
-# What share_build makes, for another architecture: programs of Debian's headers do not run
-# here, so kheaders.ko is built in a tree where they are rebuilt.
-build_foreign() {
-	kernel=$("$top/vm/fetch" -a "$arch" "$series" source) || return 1
-	built=$tmp/built
-	mkdir -p "$tmp/kdir" "$built/tree" && build_strip_comments &&
-		quiet "$top/scripts/pack_headers.sh" -b "$kernel/kdir" -a "$arch" \
-		-o "$tmp/kdir.tar.xz" && tar -xf "$tmp/kdir.tar.xz" -C "$tmp/kdir" &&
-		cross -C "$tmp/kdir" hosttools KSRC="$(realpath "$kernel/source")" &&
-		cross -C "$top" KDIR="$tmp/kdir" BUILDDIR="$built" module &&
-		tar -xf "$built/kheaders_data.tar.xz" -C "$built/tree" &&
-		cp -r "$top/selftests/test_modules" "$built" &&
-		cross -C "$built/tree" M="$built/test_modules" modules
-}
-
-# here_too: can the guest run this machine's programs?
-here_too() {
-	[ "$arch" = "$(dpkg --print-architecture)" ]
-}
-
 # A root with Android's directories, programs and daemon
 make_android() {
 	root=$("$top/vm/rootfs" -a "$arch" 6.12 device) || return 1
@@ -62,7 +35,7 @@ make_android() {
 start_guest() {
 	export HOME="$tmp/home"
 	programs=
-	! here_too || programs="dropbear chroot bpftool"
+	foreign || programs="dropbear chroot bpftool"
 	# shellcheck disable=SC2086	# words
 	mkdir -p "$tmp/share" "$HOME/.android" && make_keys && make_android &&
 		quiet adb keygen "$HOME/.android/adbkey" &&
@@ -121,7 +94,7 @@ matches() {
 
 # guest COMMAND
 guest() {
-	if here_too; then
+	if ! foreign; then
 		on_ssh root "$1"
 	else
 		$adb -s "$by_root" shell "$1"
@@ -228,19 +201,19 @@ check() {
 ktap_print_header
 need_program
 adb=true
-if here_too; then
-	need_kernel
-	share_build || ktap_exit_fail_msg "no module to offer"
-	ko="/lib/modules/*/updates/kheaders.ko"
-	ktap_set_plan 11
-else
-	build_foreign || ktap_exit_fail_msg "no module to offer"
+need_kernel
+if foreign; then
+	need_kernel_source
 	ko=/system_dlkm/lib/modules/kheaders.ko
 	ktap_set_plan 5
+else
+	ko="/lib/modules/*/updates/kheaders.ko"
+	ktap_set_plan 11
 fi
+share_build || ktap_exit_fail_msg "no module to offer"
 install_remote || ktap_exit_fail_msg "cannot install the scripts"
 start_guest || ktap_exit_fail_msg "the guest does not run"
-if here_too; then
+if ! foreign; then
 	wait_for on_ssh root true ||
 		{ show "$tmp/guest.log"; ktap_exit_fail_msg "the guest does not answer"; }
 	check "ssh: a module is built, pushed and loaded" ssh_loads

@@ -9,17 +9,6 @@
 
 tests="extract remove links verify paths status dump usage blocks sysext"
 
-# Have the kernel start armhf's programs by QEMU as long as this test runs.
-emulate() {
-	formats=/proc/sys/fs/binfmt_misc
-	[ -e "$formats/register" ] || mount -t binfmt_misc binfmt_misc "$formats" || return 1
-	mask='\xff\xff\xff\xff\xff\xff\xff\x00\xff\xff\xff\xff\xff\xff\xff\xff\xfe\xff\xff\xff'
-	printf ':kheaders-%s:M::%s:%s:/usr/bin/qemu-arm-static:F\n' $$ \
-		'\x7fELF\x01\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02\x00\x28\x00' \
-		"$mask" > "$formats/register" || return 1
-	trap 'echo -1 > "$formats/kheaders-$$"; rm -rf "$tmp"' EXIT
-}
-
 # inside COMMAND...: run it in the root file system, with this test's program
 inside() {
 	"$top/vm/chroot" "$root" env -u KHEADERS_SERIES -u KHEADERS_NAMESPACE TMPDIR="$tmp" \
