@@ -101,11 +101,11 @@ static const struct command {
 } commands[] = {
 	{ "status", cmd_status, NULL,
 	  "report the running kernel's headers, the trees and the build link",
-	  status_options, "the kernel has an archive or a tree", "it has neither", "" },
+	  status_options, "an archive, a module or a current tree exists", "none of these does", "" },
 	{ "extract", cmd_extract, NULL,
 	  "extract the headers, and link them to where tools look",
 	  extract_options, "the tree or image exists",
-	  "no archive found, and no module provides one",
+	  "no archive found, and no module or server provides one",
 	  "The link is /lib/modules/RELEASE/build.\n\n" },
 	{ "remove", cmd_remove, NULL,
 	  "remove trees and the links to them",
