@@ -101,7 +101,7 @@ static const struct command {
 } commands[] = {
 	{ "status", cmd_status, NULL,
 	  "report the running kernel's headers, the trees and the build link",
-	  status_options, "an archive, a module or a current tree exists", "none of these does", "" },
+	  status_options, "archive, module or current tree exists", "none of these does", "" },
 	{ "extract", cmd_extract, NULL,
 	  "extract the headers, and link them to where tools look",
 	  extract_options, "the tree or image exists",

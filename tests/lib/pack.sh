@@ -45,17 +45,6 @@ $2"
 	chmod +x "$fake/$1"
 }
 
-# Where size does not matter
-# shellcheck disable=SC2016	# the script expands it
-pack_quickly() {
-	put "$tmp/quick_xz" '#!/bin/sh
-for file; do :; done
-exec xz -0 --check=crc32 -c "$file"'
-	chmod +x "$tmp/quick_xz"
-	XZ=$tmp/quick_xz
-	export XZ
-}
-
 # A small kernel tree at $1, without a second tree
 make_tree() {
 	make_source "$1" && make_objects "$1"

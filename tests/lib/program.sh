@@ -11,6 +11,7 @@
 #   KHEADERS_PROGRAM  test this program instead of building one
 #   KHEADERS_TRACED   nothing can be traced here: strace fails, and the numbers of the checks
 #                     that use it are written to this file
+#   KHEADERS_NAMESPACE  set by this file, in the mount namespace
 
 # The namespace goes with the test, and all that is mounted there.
 if [ -z "${KHEADERS_NAMESPACE:-}" ] && [ "$(id -u)" -eq 0 ]; then

@@ -12,8 +12,8 @@
 . "$(dirname "$0")/../lib/kernel.sh"
 
 variant=debug
-preads=${KHEADERS_PREADS:-100000}
-loads=${KHEADERS_LOADS:-1000}
+preads=100000
+loads=1000
 guests=2
 
 stress=$(cat "$here/debug_guest")

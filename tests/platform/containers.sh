@@ -96,7 +96,6 @@ without_both() {
 
 # The archive of another kernel is refused.
 other_kernel() {
-	[ "$release" != "$(uname -r)" ] || return 0
 	container 1 "$1" "$work/archive.tar.xz:$file" -- sh -c '
 		/opt/kheaders extract --dest /var/tree
 		rc=$?
@@ -132,8 +131,9 @@ host_folders() {
 # Root of a user namespace cannot replace the host's tree.
 nothing_lost() {
 	before=$(find "$work/tree" -printf '%p %i %T@ %s\n' | sort | md5sum)
-	fails_with "kheaders: " as_user unshare --user --map-root-user "$work/kheaders" extract \
-		--force --archive "$work/archive.tar.xz" --dest "$work/tree" &&
+	fails_with "kheaders: /: refused: belongs to user $nobody, not to root" \
+		as_user unshare --user --map-root-user "$work/kheaders" extract --force \
+		--archive "$work/archive.tar.xz" --dest "$work/tree" &&
 		[ "$before" = "$(find "$work/tree" -printf '%p %i %T@ %s\n' | sort | md5sum)" ]
 }
 
@@ -176,7 +176,11 @@ ktap_test_result "the build link without the tree leads nowhere" link_alone
 ktap_test_result "from a read-only file it extracts, verifies and builds" both extracts
 ktap_test_result "verify compares a read-only tree with the file" both verifies
 ktap_test_result "neither file nor module" both without_both
-ktap_test_result "another kernel's file is refused" both other_kernel
+if [ "$release" = "$(uname -r)" ]; then
+	ktap_test_skip "another kernel's file is refused" "this machine runs $release"
+else
+	ktap_test_result "another kernel's file is refused" both other_kernel
+fi
 ktap_test_result "a read-only destination is refused" both read_only
 ktap_test_result "the host's directories are refused in a user namespace" host_folders
 ktap_test_result "root of a user namespace cannot replace the host's tree" nothing_lost

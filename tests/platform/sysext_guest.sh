@@ -87,7 +87,7 @@ not_served() {
 
 # The unit extracts again.  The extension stays.
 other_kernel() {
-	guest "$look" && serves && remember other.facts &&
+	[ -s "$tmp/first" ] && guest "$look" && serves && remember other.facts &&
 		[ "$(grep "^extension:" "$tmp/other.facts")" = \
 			"$(grep "^extension:" "$tmp/first")" ] &&
 		[ "$(grep "^marker:" "$tmp/other.facts")" != "$(grep "^marker:" "$tmp/first")" ]

@@ -53,8 +53,8 @@ other_kernel() {
 	booted=$tmp/other
 	guest -b "$look" && printed "unit: success active" && printed "verify: ok" &&
 		printed "link: /var/cache/kheaders/$release" || return 1
-	grep "^marker:" "$tmp/output" > "$tmp/now"
-	! grep -q -x -f "$tmp/now" "$tmp/then" && return
+	grep "^marker:" "$tmp/output" > "$tmp/now" && [ -s "$tmp/first" ] &&
+		! grep -q -x -f "$tmp/now" "$tmp/first" && return
 	show "$tmp/output"
 	return 1
 }

@@ -68,7 +68,8 @@ two_threads() {
 		--lzma2=preset=0,dict=64KiB \
 		"$tmp/tar" > "$tmp/xz" && extracts "$tmp/xz" && threads && [ "$number" -eq 0 ] ||
 		return 1
-	xz -c --check=crc32 "$tmp/tar" > "$tmp/xz" && threads && [ "$number" -eq 0 ]
+	xz -c --check=crc32 "$tmp/tar" > "$tmp/xz" && extracts "$tmp/xz" && threads &&
+		[ "$number" -eq 0 ]
 }
 
 # damage OFFSET: other bytes there
@@ -77,7 +78,6 @@ damage() {
 	printf '\132\245\132\245' | dd of="$tmp/bad" bs=1 seek="$1" conv=notrunc status=none
 }
 
-# A byte that no check covers may change, as those of padding.
 everywhere() {
 	xz -c --check=crc32 --block-size=60000 -T1 --lzma2=preset=0,dict=64KiB \
 		"$tmp/tar" > "$tmp/xz"

@@ -370,7 +370,7 @@ too_slow() {
 	export DEBUGINFOD_MAXTIME
 	refused 1 id-stall "did not arrive within 1 seconds" &&
 		refused 1 archive-slow "did not arrive within 1 seconds" &&
-		refused 1 archive-loop ""
+		refused 1 archive-loop ""	# in the words of the library
 	rc=$?
 	unset DEBUGINFOD_MAXTIME
 	return "$rc"
