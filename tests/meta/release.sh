@@ -68,7 +68,7 @@ wrong_figure() {
 
 red() {
 	ready && sed -i 's/^strip 3 0 /strip 3 1 /' "$report" &&
-		refuses "strip: failed in $report; mend it"
+		refuses "strip: failed in $report; fix it"
 }
 
 partial() {
