@@ -224,7 +224,7 @@ int parse_release(const char *text, const char *name, char *release, size_t size
 
 int tree_release(int tree, const char *name, char *release, size_t size)
 {
-	int fd = open_below(tree, UTSRELEASE, O_RDONLY);
+	int fd = open_below(tree, UTSRELEASE, O_RDONLY | O_NONBLOCK);
 	ssize_t n = -1;
 	char text[512];
 

@@ -56,6 +56,16 @@ does_not_load() {
 		prints '^module: does not load'
 }
 
+# Modules of two releases, the running one's behind the other's by name.
+two_releases() {
+	running=$(toybox uname -r)
+	for name in 0-other "$running"; do
+		put "$tmp/two/$name/kernel/kernel/kheaders/kheaders.ko" rubbish || return 1
+	done
+	probe 3 KHEADERS_FILE="$tmp/absent" KHEADERS_DIRECTORIES="$tmp/two" &&
+		prints "^module: $tmp/two/$running/kernel/kernel/kheaders/kheaders.ko"
+}
+
 usage_error() {
 	PATH="$tmp/bin" mksh "$top/userspace/android/kheaders-probe.sh" x > "$tmp/output" 2>&1
 	[ $? -eq 2 ] && [ "$(head -n 1 "$tmp/output")" = "Usage: kheaders-probe.sh" ] &&
@@ -73,11 +83,12 @@ chmod 644 "$tmp/file"
 cp "$tmp/file" "$tmp/private"
 chmod 400 "$tmp/private"
 echo rubbish > "$tmp/other"
-ktap_set_plan 6
+ktap_set_plan 7
 ktap_test_result "the file is readable" there
 ktap_test_result "the file is readable only for others" unreadable
 ktap_test_result "the file is not an archive" other
 ktap_test_result "neither file nor module" absent
+ktap_test_result "the running release's module comes first" two_releases
 ktap_test_result "a module that does not load" does_not_load
 ktap_test_result "a usage error" usage_error
 ktap_finished

@@ -212,6 +212,21 @@ found() {
 }
 
 # In a user namespace the host's root may be nobody; on the host, nobody is a user.
+# Nobody writes to it.
+pipe() {
+	machine && run 0 extract --archive "$tmp/a" --dest /run/t || return 1
+	for file in Makefile include/generated/utsrelease.h .kheaders; do
+		mv "/run/t/$file" "$tmp/moved" && mkfifo -m 644 "/run/t/$file" || return 1
+		timeout 20 "$program" verify --archive "$tmp/a" --dest /run/t \
+			> "$tmp/output" 2>&1
+		rc=$?
+		mv "$tmp/moved" "/run/t/$file"
+		[ "$rc" -eq 1 ] && continue
+		ktap_print_msg "$file: status $rc"
+		return 1
+	done
+}
+
 nobody() {
 	machine && run 0 extract --archive "$tmp/a" --dest /run/t && chown -R 65534 /run/t &&
 		run 1 verify --archive "$tmp/a" --dest /run/t &&
@@ -242,7 +257,7 @@ chmod 755 "$tmp"
 archive "$tmp/a" "$running"
 archive "$tmp/b" "$running" "echo > b"
 archive "$tmp/rust" "$running" ": > include/generated/rustc_cfg"
-ktap_set_plan 15
+ktap_set_plan 16
 ktap_test_result "an unchanged tree" matches
 ktap_test_result "changed contents" contents
 ktap_test_result "changed modes" modes
@@ -255,6 +270,7 @@ ktap_test_result "a directory that cannot be listed" unlisted
 ktap_test_result "copies of an archive's links" links
 ktap_test_result "an archive that is damaged, and a signal" half
 ktap_test_result "the tree that was made from an archive" found
+ktap_test_result "a pipe in the place of a file" pipe
 # not from inside a chroot
 if unshare -U --map-root-user true 2> /dev/null; then
 	ktap_test_result "a tree of nobody" nobody

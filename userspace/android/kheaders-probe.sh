@@ -26,12 +26,14 @@ fi
 # and there in kernel/ or not.
 find_module() {
 	for dir in $directories; do
-		for module in "$dir/$(uname -r)"/*/kheaders.ko "$dir"/kheaders.ko \
-			"$dir"/*/kheaders.ko "$dir"/*/*/kheaders.ko \
-			"$dir"/*/*/*/kheaders.ko "$dir"/*/*/*/*/kheaders.ko; do
-			[ -f "$module" ] || continue
-			echo "$module"
-			return 0
+		for base in "$dir/$(uname -r)" "$dir"; do
+			for module in "$base"/kheaders.ko "$base"/*/kheaders.ko \
+				"$base"/*/*/kheaders.ko "$base"/*/*/*/kheaders.ko \
+				"$base"/*/*/*/*/kheaders.ko; do
+				[ -f "$module" ] || continue
+				echo "$module"
+				return 0
+			done
 		done
 	done
 	return 1
