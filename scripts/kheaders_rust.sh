@@ -122,8 +122,8 @@ make_stage
 write_kbuild
 # shellcheck disable=SC2086	# nothing, or an option
 "$1" $jobs -C .rust M="$PWD/.rust/module" CONFIG_DEBUG_INFO_BTF_MODULES= modules
-rm -rf rust.old
-[ ! -e rust ] || mv ./rust rust.old
+rm -rf .rust.old
+[ ! -e rust ] || mv rust .rust.old
 mv .rust/scripts/target.json scripts
-mv .rust/rust rust
-rm -rf .rust rust.old
+mv .rust/rust .
+rm -rf .rust .rust.old

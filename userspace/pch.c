@@ -141,7 +141,7 @@ static int write_flags(int tree, const char *path, const char *arch, bool includ
 
 static int sync_pch(int tree)
 {
-	int fd = open_below(tree, PCH, O_RDONLY), ret = 0;
+	int fd = open_below(tree, PCH, O_RDONLY | O_NONBLOCK), ret = 0;
 
 	if (fd < 0 || fsync(fd))
 		ret = fail_errno(PCH, NULL);

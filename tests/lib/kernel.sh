@@ -11,8 +11,7 @@
 mode=m
 variant=
 
-# build MODE: build the kernel, which must print nothing but what it printed without kheaders,
-# MODE n; set kernel, obj and archive
+# build MODE: build the kernel, which must print nothing; set kernel, obj and archive
 build() {
 	# shellcheck disable=SC2086	# words
 	kernel=$("$top/vm/build" "$series/$arch" "$1" $variant 2> "$tmp/built") || {
@@ -22,10 +21,9 @@ build() {
 	obj=$kernel/obj
 	archive=$obj/kernel/kheaders/kheaders_data.tar.xz
 	# um: ld and the kernel's makefile always print these
-	grep -v -e '^building Linux' -e '^/usr/bin/ld: ' -e '^  LINK linux' "$tmp/built" |
-		grep -v -x -F -e "$(cat "$tmp/own_noise" 2> /dev/null)" > "$tmp/noise"
+	grep -v -e '^building Linux' -e '^/usr/bin/ld: ' -e '^  LINK linux' "$tmp/built" \
+		> "$tmp/noise"
 	show "$tmp/noise"
-	[ "$1" != n ] || mv "$tmp/noise" "$tmp/own_noise"
 	[ ! -s "$tmp/noise" ]
 }
 

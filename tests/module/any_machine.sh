@@ -437,7 +437,7 @@ rust_from_source() {
 		[ "$(cat "$tmp/generator")" = "// generator" ] &&
 		[ "$(cat "$tree/scripts/target.json")" = target:CONFIG_64BIT=y ] &&
 		[ "$(cat "$tree/rust/libkernel.rmeta")" = crate ] && [ ! -e "$tree/.rust" ] &&
-		[ ! -e "$tree/rust.old" ] && [ ! -e "$tree/include/generated/rustc_cfg.new" ] &&
+		[ ! -e "$tree/.rust.old" ] && [ ! -e "$tree/include/generated/rustc_cfg.new" ] &&
 		like "$tree/include/generated/rustc_cfg" <<- 'END'
 			--cfg=CONFIG_RUSTC_VERSION_TEXT="rustc 1.97.1 (8bab26f4f)"
 			--cfg=CONFIG_A
@@ -456,8 +456,8 @@ rust_again() {
 		put "$tree/rust/uapi/uapi_generated.rs" "//" &&
 		mkdir -p "$tree/rust/pin-init/internal" "$tree/rust/zerocopy-derive" &&
 		put "$tree/scripts/generate_rust_target.rs" "// own" &&
-		echo kept > "$tree/include/generated/rustc_cfg" && mkdir "$tree/rust.old" \
-			"$tree/.rust" && touch "$tree/rust.old/left" "$tree/.rust/left" &&
+		echo kept > "$tree/include/generated/rustc_cfg" && mkdir "$tree/.rust.old" \
+			"$tree/.rust" && touch "$tree/.rust.old/left" "$tree/.rust/left" &&
 		crates_build MAKEFLAGS=" -j3 --jobserver-auth=3,4" RUST_LIB_SRC= &&
 		! grep -e source -e kernelvariables "$tmp/links" && ! grep left "$tmp/files" &&
 		grep -o -e '-o [^ ]*' -e 'rust/[^ ]*$' -e 'rust/[^g ]* ' "$tmp/Kbuild" |
@@ -476,7 +476,7 @@ rust_again() {
 	END
 		grep -q -e "^-C .rust .*, unset$" "$tmp/make.arguments" &&
 		[ "$(cat "$tree/include/generated/rustc_cfg")" = kept ] && [ ! -e "$tree/.rust" ] &&
-		[ ! -e "$tree/rust.old" ] && ! crates_build RUST_LIB_SRC="$tmp/library" &&
+		[ ! -e "$tree/.rust.old" ] && ! crates_build RUST_LIB_SRC="$tmp/library" &&
 		grep -q "rust: $tmp/library: rust-src not found" "$tmp/output" &&
 		put "$tmp/library/core/src/lib.rs" "//" &&
 		crates_build RUST_LIB_SRC="$tmp/library" &&
@@ -487,7 +487,7 @@ rust_again() {
 rust_fails() {
 	echo last > "$tree/rust/libkernel.rmeta" && : > "$tmp/fails" && ! crates_build &&
 		rm "$tmp/fails" && [ "$(cat "$tree/rust/libkernel.rmeta")" = last ] &&
-		[ ! -e "$tree/rust.old" ]
+		[ ! -e "$tree/.rust.old" ]
 }
 
 check_rust() {

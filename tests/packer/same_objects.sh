@@ -139,6 +139,7 @@ report() {
 }
 
 ktap_print_header
+[ "$arch" = amd64 ] || ktap_exit_fail_msg "$arch: no compiler for this architecture"
 need_kernel_source
 headers=${KHEADERS_OBJECTS:-300}
 drivers=400

@@ -201,9 +201,8 @@ check() {
 ktap_print_header
 need_program
 adb=true
-need_kernel
+need_kernel_source
 if foreign; then
-	need_kernel_source
 	ko=/system_dlkm/lib/modules/kheaders.ko
 	ktap_set_plan 5
 else

@@ -7,7 +7,7 @@
 # shellcheck source=../lib/test.sh
 . "$(dirname "$0")/../lib/test.sh"
 
-# A patched tree of its own: that of vm/build has built files elsewhere.
+# A tree of its own: no test that builds a kernel changes it or has to wait.
 patch_source() {
 	SOURCE_DATE_EPOCH=0 quiet "$top/patches/generate" "$kernel/source" "$tmp/series" || return 1
 	cp -al "$(realpath "$kernel/source")/." "$source" || return 1

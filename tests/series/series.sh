@@ -216,6 +216,31 @@ anonymous() {
 		make -s -C "$top" series KSRC="$tmp/tree" OUT="$tmp/out"
 }
 
+# Neither a repository that the environment names, as in a git hook, nor the user's settings.
+own_repository() {
+	name=$(git -C "$top" config user.name)
+	email=$(git -C "$top" config user.email)
+	mine=$tmp/mine
+	put "$tmp/home/.gitconfig" "[user]
+	name = $name
+	email = $email
+[diff]
+	noprefix = true
+[format]
+	useAutoBase = true
+	subjectPrefix = MINE
+[commit]
+	gpgsign = true"
+	git init -q -b mine "$mine" && echo mine > "$mine/file" && git -C "$mine" add file &&
+		git -C "$mine" -c user.name=me -c user.email=me@localhost commit -q -m mine &&
+		before=$(git -C "$mine" rev-parse HEAD) || return 1
+	HOME=$tmp/home XDG_CONFIG_HOME=$tmp/home GIT_DIR=$mine/.git GIT_WORK_TREE=$mine \
+		generate "$kernel/source" "$tmp/own" && quiet diff -r "$tmp/series" "$tmp/own" &&
+		[ "$(git -C "$mine" symbolic-ref HEAD) $(git -C "$mine" rev-parse HEAD)" = \
+			"refs/heads/mine $before" ] &&
+		[ -z "$(git -C "$mine" status --porcelain)" ]
+}
+
 unasked() {
 	fails_with "needs KSRC=DIR" make -s -C "$top" series OUT="$tmp/out"
 }
@@ -232,7 +257,7 @@ touched="$(sed -n -e 's/^hook [a-z]* [0-9]* //p' -e 's/^\(when\|unless\) \([^ ]*
 	"$top/patches/hooks" | sort -u | while read -r file; do
 		[ ! -e "$kernel/source/$file" ] || echo "$file"
 	done) include/linux/sysfs.h"
-ktap_set_plan 21
+ktap_set_plan 22
 ktap_test_result "Linux $series: the series is generated" generate "$kernel/source" "$tmp/series"
 ktap_test_result "git am applies it" by_am
 ktap_test_result "MAINTAINERS lists each new file" maintained
@@ -252,6 +277,7 @@ ktap_test_result "a hook with two places is refused" two_places
 ktap_test_result "a hook inside a conditional is refused" wrong_place
 ktap_test_result "a cover letter has figures and the base commit" covered
 ktap_test_result "a name to sign off with is required" anonymous
+ktap_test_result "the user's repository and git settings have no effect" own_repository
 ktap_test_result "KSRC must be given" unasked
 ktap_test_result "patches already in OUT are refused" full_directory
 ktap_finished
