@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The image that dump and publish read: mapped, or read to memory if it is a pipe. */
+/* The image that dump and publish read: mapped, or read to memory if it cannot be. */
 #define _GNU_SOURCE	/* SEEK_DATA */
 #include <errno.h>
 #include <fcntl.h>
@@ -36,19 +36,20 @@ static int read_image(struct image *i)
 	return 0;
 }
 
+/* Map a file.  Returns 1 if it cannot be mapped, such as those of /proc and sysfs. */
 static int map_image(struct image *i)
 {
 	off_t size = lseek(i->fd, 0, SEEK_END);
 	void *data = MAP_FAILED;
 
-	if (size > 0 && (uintmax_t)size <= SIZE_MAX)
+	lseek(i->fd, 0, SEEK_SET);
+	if (size <= 0)
+		return 1;
+	errno = EFBIG;
+	if ((uintmax_t)size <= SIZE_MAX)
 		data = mmap(NULL, size, PROT_READ, MAP_PRIVATE, i->fd, 0);
-	else if (size > 0)
-		errno = EFBIG;
-	if (!size)
-		return fail(i->name, "empty");
 	if (data == MAP_FAILED)
-		return fail_errno(i->name, NULL);
+		return errno == ENODEV || errno == EIO ? 1 : fail_errno(i->name, NULL);
 	i->data = data;
 	i->size = size;
 	i->mapped = true;
@@ -58,6 +59,7 @@ static int map_image(struct image *i)
 int image_open(struct image *i, const char *path)
 {
 	struct stat st;
+	int ret = 1;
 
 	*i = (struct image){ .name = path, .mode = 0600 };
 	if (!strcmp(path, "-")) {
@@ -70,13 +72,13 @@ int image_open(struct image *i, const char *path)
 		return fail_errno(i->name, NULL);
 	if (S_ISDIR(st.st_mode))
 		return fail(i->name, "a directory");
-	if (S_ISREG(st.st_mode) || S_ISBLK(st.st_mode))
+	if (S_ISREG(st.st_mode) || S_ISBLK(st.st_mode)) {
 		i->mode = st.st_mode & 0666;
-	if (S_ISREG(st.st_mode) || S_ISBLK(st.st_mode))
-		return map_image(i);
-	if (read_image(i))
-		return -1;
-	return i->size ? 0 : fail(i->name, "empty");
+		ret = map_image(i);
+	}
+	if (ret > 0)
+		ret = read_image(i);
+	return !ret && !i->size ? fail(i->name, "empty") : ret;
 }
 
 /* What keeps files in pieces or compressed: its magic bytes, and what to do. */

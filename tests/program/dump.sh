@@ -55,6 +55,27 @@ from_stdin() {
 		! : | "$program" dump - 2> "$tmp/output" && prints "standard input: empty"
 }
 
+# Files of /proc and sysfs cannot be mapped, and those of /proc have no size: here an image is in
+# the arguments of a process.
+unmappable() {
+	{
+		printf 'IKHD_ST\0'
+		cat "$tmp/a"
+		printf 'IKHD_ED\0'
+	} > "$tmp/arguments"
+	# shellcheck disable=SC2016	# for the shell that xargs starts
+	xargs -0 sh -c '"$0" dump "/proc/$$/cmdline" || exit' "$program" \
+		< "$tmp/arguments" > "$tmp/out" && cmp "$tmp/out" "$tmp/a" || return 1
+	for error in ENODEV EIO; do
+		strace -qq -o "$tmp/trace" -P "$tmp/image" -e "inject=?mmap,?mmap2:error=$error" \
+			"$program" dump "$tmp/image" > "$tmp/out" && cmp "$tmp/out" "$tmp/a" &&
+			grep -q INJECTED "$tmp/trace" || return 1
+	done
+	! strace -qq -o "$tmp/trace" -P "$tmp/image" -e "inject=?mmap,?mmap2:error=ENOMEM" \
+		"$program" dump "$tmp/image" 2> "$tmp/output" &&
+		prints "image: Cannot allocate memory"
+}
+
 # It refuses to write to a terminal.
 terminal() {
 	script -q -e -c "'$program' dump '$tmp/image'" /dev/null > "$tmp/output" 2>&1
@@ -202,10 +223,11 @@ chmod 755 "$tmp"
 archive "$tmp/a" 1.2.3
 head -c 1500000 /dev/urandom > "$tmp/random"
 make_image > "$tmp/image"
-ktap_set_plan 13
+ktap_set_plan 14
 ktap_test_result "finds an archive in every kind of image" every_kind
 ktap_test_result "writes to standard output" to_stdout
 ktap_test_result "reads standard input" from_stdin
+ktap_test_result "reads files that cannot be mapped" unmappable
 ktap_test_result "refuses to write to a terminal" terminal
 ktap_test_result "reads a block device" block_device
 ktap_test_result "writes through devices, pipes and links" written_through
