@@ -69,7 +69,8 @@ static void interrupt(int signal)
 
 /*
  * Without SA_RESTART, so that a signal interrupts waiting for a lock or a program.  Ignore
- * SIGPIPE: if the reader of our output exits, the command must still complete.
+ * SIGPIPE: if the reader of our output exits, the command must still complete.  A caller may
+ * ignore SIGCHLD, but then nobody knows how a program ended.
  */
 void catch_signals(void)
 {
@@ -80,4 +81,6 @@ void catch_signals(void)
 	sigaction(SIGHUP, &action, NULL);
 	action.sa_handler = SIG_IGN;
 	sigaction(SIGPIPE, &action, NULL);
+	action.sa_handler = SIG_DFL;
+	sigaction(SIGCHLD, &action, NULL);
 }

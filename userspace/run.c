@@ -13,9 +13,6 @@
 
 #define SEARCH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/system/bin"
 
-/* If the parent ignored SIGCHLD nobody knows; the same as a program that cannot be run. */
-#define NO_STATUS (126 << 8)
-
 /* The caller must not influence which program runs, or how. */
 static char *const environment[] = { "PATH=" SEARCH, "LC_ALL=C", NULL };
 
@@ -37,15 +34,14 @@ static void run_child(int dir, char *const argv[], int messages)
 /* Do not block: a signal that arrives before waitpid() would not interrupt it. */
 int wait_for_child(pid_t pid)
 {
-	int status;
-	pid_t got;
+	int status = -1;
 
-	while (!(got = waitpid(pid, &status, WNOHANG))) {
+	while (!waitpid(pid, &status, WNOHANG)) {
 		if (interrupted)
 			kill(pid, SIGTERM);
 		usleep(10000);
 	}
-	return got == pid ? status : NO_STATUS;
+	return status;
 }
 
 static int run_to(int dir, char *const argv[], const char *package, int messages)
