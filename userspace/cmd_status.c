@@ -21,14 +21,14 @@ struct tree {
 
 /*
  * @size: of the archive, -1 if it is not visible
- * @trees: list of all trees, @last: its end; @own: tree of the running release
+ * @trees: list of all trees, @last: its end; @own: tree of the running release, @own_path
  */
 struct status {
 	struct identity kernel;
 	long long size;
 	enum module_state module;
 	enum link_state link;
-	char build[PATH_MAX], target[PATH_MAX];
+	char build[PATH_MAX], target[PATH_MAX], own_path[PATH_MAX];
 	struct tree *trees, **last, *own;
 	const char *directory, *location;
 };
@@ -113,7 +113,7 @@ static int add_tree(int dir, const char *name, void *arg)
 	t->state = location_look(&l, &s->kernel, &t->marker);
 	t->location = s->location;
 	t->linked = !strcmp(t->path, s->target);
-	if (!strcmp(name, s->kernel.release) && (!s->own || t->linked))
+	if (!strcmp(t->path, s->own_path))
 		s->own = t;
 	*s->last = t;
 	s->last = &t->next;
@@ -150,6 +150,7 @@ static int gather(struct status *s)
 		source_close(&source, false);
 	}
 	s->link = link_look(s->kernel.release, s->build, s->target);
+	link_choose(s->kernel.release, s->target, s->own_path);
 	add_trees(s, CACHE_DIRECTORY, "cache");
 	add_trees(s, RUN_DIRECTORY, "run");
 	return 0;

@@ -349,29 +349,35 @@ static int find_tree(int dir, const char *name, void *arg)
 	return *s->path != '\0';
 }
 
-/* Find the tree of @release, or the one extracted from a file, in the cache or in /run. */
-static int default_tree(struct search *s, const char *release)
+/* Find a tree that was extracted from the file. */
+static int find_file_tree(struct search *s)
 {
 	static const char *const directories[] = { CACHE_DIRECTORY, RUN_DIRECTORY };
 	int i, dir;
 
-	for (i = 0; i < 2; i++) {
-		snprintf(s->path, sizeof(s->path), "%s/%s", directories[i], release);
-		if (s->source->origin != FROM_FILE && !access(s->path, F_OK))
-			return 0;
-		*s->path = '\0';
+	for (i = 0; i < 2 && !*s->path; i++) {
 		s->directory = directories[i];
 		dir = open(s->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		if (dir >= 0 && s->source->origin == FROM_FILE)
-			list_directory(dir, find_tree, s);
-		if (dir >= 0)
-			close(dir);
-		if (*s->path)
-			return 0;
+		if (dir < 0)
+			continue;
+		list_directory(dir, find_tree, s);
+		close(dir);
 	}
+	if (*s->path)
+		return 0;
+	return fail(s->source->name, "no tree was made from it in %s; see --dest",
+		    CACHE_DIRECTORY);
+}
+
+static int default_tree(struct search *s, const char *release)
+{
+	char build[PATH_MAX], target[PATH_MAX];
+
 	if (s->source->origin == FROM_FILE)
-		return fail(s->source->name, "no tree was made from it in %s; see --dest",
-			    CACHE_DIRECTORY);
+		return find_file_tree(s);
+	link_look(release, build, target);
+	if (link_choose(release, target, s->path))
+		return 0;
 	return fail(CACHE_DIRECTORY, "no tree of Linux %s; run \"kheaders extract\"", release);
 }
 

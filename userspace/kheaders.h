@@ -283,6 +283,11 @@ enum link_state {
 
 /* @path: of the link; @target: its target, empty for LINK_ABSENT and LINK_NONE */
 enum link_state link_look(const char *release, char path[PATH_MAX], char target[PATH_MAX]);
+/*
+ * Writes to @path which tree of @release commands mean: the one in the cache or in /run that
+ * exists, and if both do, the one to which the link with @target leads, or that in the cache.
+ */
+bool link_choose(const char *release, const char *target, char path[PATH_MAX]);
 /* Creates or changes the link to @tree; if @tree is NULL, removes a link of ours. */
 int link_settle(const char *release, const char *tree);
 

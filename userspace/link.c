@@ -105,6 +105,21 @@ enum link_state link_look(const char *release, char path[PATH_MAX], char target[
 	return look_at(path, target);
 }
 
+bool link_choose(const char *release, const char *target, char path[PATH_MAX])
+{
+	static const char *const directories[] = { RUN_DIRECTORY, CACHE_DIRECTORY };
+	char tree[PATH_MAX];
+	int i;
+
+	*path = '\0';
+	for (i = 0; i < 2 && (!*path || strcmp(path, target)); i++) {
+		snprintf(tree, sizeof(tree), "%s/%s", directories[i], release);
+		if (!access(tree, F_OK))
+			strcpy(path, tree);
+	}
+	return *path;
+}
+
 /* Atomically replace @path by a link to @target. */
 static int replace(const char *path, const char *target)
 {

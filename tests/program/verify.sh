@@ -251,13 +251,24 @@ in_memory() {
 		prints "$run_tree: matches"
 }
 
+# As status does, verify means the tree to which the link leads, not a stale one in the cache.
+two_trees() {
+	machine && offer "$tmp/a" && run 0 extract && kernel b && offer "$tmp/b" &&
+		run 0 extract --tmpfs && linked "$run_tree" && run 0 verify &&
+		prints "$run_tree: matches" && run 0 status --json &&
+		prints "\"tree\": \"$run_tree\"" && rm "$link" && run 1 verify &&
+		prints "names another archive" && run 0 status --json &&
+		prints "\"tree\": \"$cache_tree\"" && ln -s "$run_tree" "$link" &&
+		rm -r "$run_tree" && run 0 status --json && prints "\"tree\": \"$cache_tree\""
+}
+
 ktap_print_header
 need_program
 chmod 755 "$tmp"
 archive "$tmp/a" "$running"
 archive "$tmp/b" "$running" "echo > b"
 archive "$tmp/rust" "$running" ": > include/generated/rustc_cfg"
-ktap_set_plan 16
+ktap_set_plan 17
 ktap_test_result "an unchanged tree" matches
 ktap_test_result "changed contents" contents
 ktap_test_result "changed modes" modes
@@ -279,4 +290,5 @@ else
 fi
 ktap_test_result "nothing to compare" absent
 ktap_test_result "a tree in memory" in_memory
+ktap_test_result "a tree in the cache and one in memory" two_trees
 ktap_finished
