@@ -72,10 +72,8 @@ static void remove_one(struct removal *r)
 	if (linked)
 		link_settle(release, NULL);
 	ret = location_retire(&r->l);
-	serve(&r->kernel, release, l, linked);
-	if (ret)
-		r->failed = true;
-	else
+	r->failed |= serve(&r->kernel, release, l, linked) || ret;
+	if (!ret)
 		note(location_tree(l), "removed");
 }
 
@@ -155,8 +153,8 @@ enum exit_status cmd_remove(const struct options *o)
 		r.failed |= ret < 0;
 	}
 	/* also remove a link to a tree that was removed by hand */
-	if (!o->dest && !o->old)
-		serve(&r.kernel, r.kernel.release, NULL, false);
+	if (!o->dest && !o->old && serve(&r.kernel, r.kernel.release, NULL, false))
+		r.failed = true;
 	if (!o->dest)
 		remove_extensions(&r);
 	if (r.failed || interrupted)

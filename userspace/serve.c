@@ -51,7 +51,7 @@ int serve(const struct identity *kernel, const char *release, const struct locat
 {
 	static const char *const directories[] = { CACHE_DIRECTORY, RUN_DIRECTORY };
 	struct location l;
-	int i, serves;
+	int i, serves, opened, ret = 0;
 
 	if (!make) {
 		serves = link_serves(kernel, release);
@@ -65,15 +65,19 @@ int serve(const struct identity *kernel, const char *release, const struct locat
 	if (serves)
 		return serves < 0 ? -1 : 0;
 	for (i = 0; i < 2; i++) {
-		if (location_open_default(&l, directories[i], release, false))
+		opened = location_open_default(&l, directories[i], release, false);
+		if (opened < 0)
+			ret = -1;
+		if (opened)
 			continue;
 		serves = location_serves(&l, kernel, release);
 		if (serves > 0)
 			link_settle(release, location_tree(&l));
 		location_close(&l);
 		if (serves)
-			return serves < 0 ? -1 : 0;
+			return serves < 0 ? -1 : ret;
 	}
-	link_settle(release, NULL);
-	return 0;
+	if (!ret)
+		link_settle(release, NULL);
+	return ret;
 }

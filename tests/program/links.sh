@@ -49,6 +49,27 @@ other_tree() {
 		run 0 extract --dest /run/t && linked /run/t && run 0 remove && linked /run/t
 }
 
+# Where the cache cannot be entered, that is reported; the tree in memory is taken all the same, and
+# without one, the link that cannot be removed before the tree is not removed after it, either.
+no_cache() {
+	machine && offer "$tmp/a" && run 0 extract --tmpfs && run 0 extract --dest /run/t &&
+		linked /run/t && mkdir -m 777 /var/cache/kheaders && run 1 remove --dest /run/t &&
+		prints "/var/cache/kheaders: refused: others can write there" &&
+		prints "/run/t: removed" && linked "$run_tree" && machine && offer "$tmp/a" &&
+		run 0 extract --dest /run/t && mkdir -m 777 /var/cache/kheaders || return 1
+	strace -qq -o "$tmp/trace" -P "$link" -e "inject=?unlink,unlinkat:error=EIO:when=1" \
+		"$program" remove --dest /run/t > "$tmp/output" 2>&1
+	[ $? -eq 1 ] && prints "/var/cache/kheaders: refused" && linked /run/t
+}
+
+# A tree to which the link leads cannot be examined.
+unreadable() {
+	machine && offer "$tmp/a" && run 0 extract --dest /run/t && linked /run/t || return 1
+	strace -qq -o "$tmp/trace" -P "$link" -e inject=openat:error=EIO:when=3 \
+		"$program" remove > "$tmp/output" 2>&1
+	[ $? -eq 1 ] && prints "$link: Input/output error" && linked /run/t
+}
+
 # The tree was removed by hand.
 gone() {
 	have_tree && rm -r /var/cache/kheaders && rm "$sysfs" && run 3 remove && linked &&
@@ -162,13 +183,15 @@ chmod 755 "$tmp"
 archive "$tmp/a" "$running"
 archive "$tmp/b" "$running" "echo > b"
 archive "$tmp/large" "$running" "head -c 1000000 /dev/urandom > b"
-ktap_set_plan 16
+ktap_set_plan 18
 ktap_test_result "a stale tree and no archive" stale_without_archive
 ktap_test_result "a stale tree and a damaged archive" stale_with_damage
 ktap_test_result "a stale tree and a full disk" stale_on_full_disk
 ktap_test_result "a stale tree and a killed run" stale_and_killed
 ktap_test_result "a stale tree from --dest" stale_dest
 ktap_test_result "the link then leads to another tree" other_tree
+ktap_test_result "then the cache cannot be entered" no_cache
+ktap_test_result "a tree that cannot be examined" unreadable
 ktap_test_result "a tree removed by hand" gone
 ktap_test_result "nothing is created in /usr/src" no_link_in_usr_src
 ktap_test_result "a headers package installed before or after" linux_headers
