@@ -379,6 +379,8 @@ enum exit_status no_archive(const struct image *i);
 
 /* output.c: a file that dump or publish write */
 
+/* Writes all @len bytes; -1 with errno set. */
+int write_bytes(int fd, const unsigned char *p, size_t len);
 int write_all(int fd, const char *name, const unsigned char *p, size_t len);
 /* Reports an error if @path, NULL or "-" for standard output, is a terminal. */
 bool output_is_terminal(const char *path);

@@ -13,7 +13,7 @@
 
 #define FRESH ".kheaders-new"	/* behind a file's name */
 
-int write_all(int fd, const char *name, const unsigned char *p, size_t len)
+int write_bytes(int fd, const unsigned char *p, size_t len)
 {
 	ssize_t n;
 
@@ -22,11 +22,16 @@ int write_all(int fd, const char *name, const unsigned char *p, size_t len)
 		if (n < 0 && errno == EINTR && !interrupted)
 			continue;
 		if (n < 0)
-			return fail_errno(name, NULL);
+			return -1;
 		p += n;
 		len -= n;
 	}
 	return 0;
+}
+
+int write_all(int fd, const char *name, const unsigned char *p, size_t len)
+{
+	return write_bytes(fd, p, len) ? fail_errno(name, NULL) : 0;
 }
 
 /* Write to a device, a pipe or the target of a link, without replacing it. */

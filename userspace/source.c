@@ -32,7 +32,7 @@ static int copy(struct source *s, int from)
 	while ((n = read(from, buf, sizeof(buf)))) {
 		if (n < 0 && errno == EINTR && !interrupted)
 			continue;
-		if (n < 0 || write(s->fd, buf, n) != n)
+		if (n < 0 || write_bytes(s->fd, buf, n))
 			return -1;
 		size += n;
 		if (size > LARGEST_ARCHIVE) {

@@ -35,16 +35,15 @@ static int make_path(int dir, const char *path)
 /* The extension does not depend on the distribution. */
 static int write_release(int dir, const char *name)
 {
-	static const char text[] = "ID=_any\n";
+	static const unsigned char text[] = "ID=_any\n";
 	char path[PATH_MAX];
-	int fd, ret = 0;
+	int fd, ret;
 
 	snprintf(path, sizeof(path), RELEASE_DIRECTORY "/extension-release.%s", name);
 	fd = openat(dir, path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
 	if (fd < 0)
 		return -1;
-	if (write(fd, text, strlen(text)) != (ssize_t)strlen(text))
-		ret = -1;
+	ret = write_bytes(fd, text, sizeof(text) - 1);
 	return close(fd) || ret ? -1 : 0;
 }
 

@@ -329,6 +329,14 @@ no_room() {
 	done
 }
 
+# The copy in memory may be written in part: the error is that of the next write.
+no_file_size() {
+	machine && head -c 100000 /dev/urandom > "$tmp/large" || return 1
+	( ulimit -f 64 && env --ignore-signal=XFSZ "$program" extract --archive "$tmp/large" ) \
+		> "$tmp/output" 2>&1
+	[ $? -eq 1 ] && prints "$tmp/large: File too large"
+}
+
 # terminal ARGUMENT...: extract on one
 terminal() {
 	script -q -e -c "'$program' extract $*" /dev/null < /dev/null > "$tmp/output" 2>&1
@@ -351,7 +359,7 @@ need_program
 chmod 755 "$tmp"
 archive "$tmp/a" "$running"
 archive "$tmp/b" "$running" "echo > b"
-ktap_set_plan 32
+ktap_set_plan 33
 ktap_test_result "a tree is extracted and linked" fresh
 ktap_test_result "a current tree is kept without reading the archive" again
 ktap_test_result "--force replaces a current tree" force
@@ -383,5 +391,6 @@ ktap_test_result "an unprivileged user is told to run as root" hints
 ktap_test_result "built in, but /sys is hidden" built_in_hidden
 ktap_test_result "no archive" no_archive
 ktap_test_result "room for some files only" no_room
+ktap_test_result "no room for the copy in memory" no_file_size
 ktap_test_result "progress on a terminal" progress
 ktap_finished
