@@ -258,7 +258,10 @@ int location_stage(struct location *l, char name[PRIVATE_NAME]);
 int location_commit(struct location *l, const char *staged);
 /* Tree -> retired -> deleted. */
 int location_retire(struct location *l);
-/* The same for @name in the open directory @dir, on the same file system. */
+/*
+ * The same for @name in the open directory @dir, on the same file system.  Returns 1 with errno
+ * set, and without a message, if it cannot be renamed.
+ */
 int location_retire_from(struct location *l, int dir, const char *name);
 
 /* debuginfod.c: archives of other servers */

@@ -369,7 +369,7 @@ int location_retire_from(struct location *l, int dir, const char *name)
 	if (private_name(RETIRED, retired))
 		return -1;
 	if (renameat(dir, name, l->dir, retired))
-		return -1;
+		return 1;
 	if (sync_directory(l->dir))
 		return fail_errno(location_tree(l), NULL);
 	return remove_tree(l->dir, retired);
@@ -395,15 +395,10 @@ static int retire_in_place(struct location *l)
 
 int location_retire(struct location *l)
 {
-	char retired[PRIVATE_NAME];
+	int ret = location_retire_from(l, l->dir, l->name);
 
-	if (private_name(RETIRED, retired))
-		return -1;
-	if (!renameat(l->dir, l->name, l->dir, retired)) {
-		if (sync_directory(l->dir))
-			return fail_errno(location_tree(l), NULL);
-		return remove_tree(l->dir, retired);
-	}
+	if (ret <= 0)
+		return ret;
 	if (errno == EXDEV)
 		return retire_in_place(l);
 	if (errno == EBUSY)

@@ -175,16 +175,20 @@ static int precompile(const char *path, int tree, const char *arch)
 int make_pch(struct location *l)
 {
 	const char *path = location_tree(l);
-	int tree = open_directory(l->dir, l->name), dir, ret = -1;
+	int tree = open_directory(l->dir, l->name), dir, ret;
 	struct arch arch = { .tree = tree };
 
 	if (tree < 0)
 		return fail_errno(path, NULL);
 	/* clang refuses the precompiled header of another version */
-	if (location_retire_from(l, tree, PCH_DIRECTORY) && errno != ENOENT) {
+	ret = location_retire_from(l, tree, PCH_DIRECTORY);
+	if (ret > 0 && errno != ENOENT)
+		ret = fail_errno(path, "cannot remove the old precompiled header");
+	if (ret < 0) {
 		close(tree);
-		return fail(path, "cannot remove the old precompiled header");
+		return -1;
 	}
+	ret = -1;
 	dir = open_directory(tree, "arch");
 	if (dir < 0 || list_directory(dir, find_arch, &arch) != 1)
 		fail(path, "no directory below arch has generated headers");

@@ -103,8 +103,12 @@ unwritable() {
 	clang_does "echo first > bpf/kernel.h.pch" && machine && offer "$tmp/a" &&
 		run 0 extract --pch && mkdir /run/mine &&
 		mount --bind /run/mine "$cache_tree/bpf" && run 1 extract --pch &&
-		prints "$cache_tree: cannot remove the old precompiled header" &&
-		umount "$cache_tree/bpf" || return 1
+		prints "$cache_tree: cannot remove the old precompiled header: Device or" &&
+		umount "$cache_tree/bpf" && mkdir "$cache_tree/bpf/mine" &&
+		mount --bind /run/mine "$cache_tree/bpf/mine" && run 1 extract --pch &&
+		prints "mine: cannot be removed: something is mounted there" &&
+		[ "$(wc -l < "$tmp/output")" -eq 1 ] &&
+		umount /var/cache/kheaders/.kheaders-retired-*/mine || return 1
 	for n in 1 2 3 4; do
 		disturbed "fsync:error=EIO:when=$n" -- 1 extract --pch &&
 			prints "Input/output error" && [ ! -e "$cache_tree/bpf" ] &&
