@@ -111,6 +111,11 @@ static int add_tree(int dir, const char *name, void *arg)
 	snprintf(l.name, sizeof(l.name), "%s", name);
 	snprintf(t->path, sizeof(t->path), "%s/%s", s->directory, name);
 	t->state = location_look(&l, &s->kernel, &t->marker);
+	if (t->state == TREE_ABSENT) {
+		/* removed since the directory was read */
+		free(t);
+		return 0;
+	}
 	t->location = s->location;
 	t->linked = !strcmp(t->path, s->target);
 	if (!strcmp(t->path, s->own_path))

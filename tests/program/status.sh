@@ -25,6 +25,16 @@ all_trees() {
 		prints "build:   none"
 }
 
+# A tree that is removed after its directory was read is none.
+vanished() {
+	machine && offer "$tmp/a" && run 0 extract --no-link || return 1
+	strace -qq -o "$tmp/trace" -P /var/cache/kheaders -e inject=openat:error=ENOENT:when=3 \
+		"$program" status > "$tmp/output" 2>&1
+	grep -q "\"$running\".*INJECTED" "$tmp/trace" && prints "tree:    none" && return
+	show "$tmp/trace" "$tmp/output"
+	return 1
+}
+
 # field EXPRESSION VALUE: EXPRESSION has this VALUE in the object s, read from $tmp/output
 field() {
 	got=$(python3 -c 'import json, sys
@@ -181,9 +191,10 @@ need_program
 chmod 755 "$tmp"
 archive "$tmp/a" "$running"
 archive "$tmp/other" 1.2.3
-ktap_set_plan 8
+ktap_set_plan 9
 ktap_test_result "a kernel without an archive or a tree" nothing
 ktap_test_result "all trees" all_trees
+ktap_test_result "a tree that vanishes meanwhile" vanished
 ktap_test_result "as JSON, every field documented" json
 ktap_test_result "a link with an odd target, as JSON" odd_link
 ktap_test_result "the build-id among notes of every size" build_id
