@@ -101,15 +101,19 @@ bool release_is_valid(const char *release)
 	       strlen(release) < sizeof(((struct identity *)0)->release);
 }
 
-/* Copy the rest of the line in @text that starts with @key. */
+/* Copy the rest of the first line in @text that starts with @key. */
 static void get_field(const char *text, const char *key, char *value, size_t size)
 {
-	const char *line = strstr(text, key);
-	size_t len;
+	size_t len = strlen(key);
+	const char *line = text;
 
-	if (!line || (line != text && line[-1] != '\n'))
-		return;
-	line += strlen(key);
+	while (strncmp(line, key, len)) {
+		line = strchr(line, '\n');
+		if (!line)
+			return;
+		line++;
+	}
+	line += len;
 	len = strcspn(line, "\n");
 	if (len < size) {
 		memcpy(value, line, len);

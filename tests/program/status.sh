@@ -144,6 +144,8 @@ markers() {
 		"release: $running\nsha256: 01\nsource: kernel\n" &&
 		marked "of this release, from a file" \
 		"release: $running\nsha256: 01\nsource: file\n" &&
+		marked "of this release, from a file" \
+		"old release: 1.2.3\nrelease: $running\nx sha256: \nsha256: 01\nsource: file" &&
 		marked "not made by kheaders" "" &&
 		marked "not made by kheaders" "release: $running\n" &&
 		marked "not made by kheaders" "sha256: 01\n" &&
