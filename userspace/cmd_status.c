@@ -198,22 +198,52 @@ static void print_text(const struct status *s)
 		printf("tree:    none\n");
 }
 
+/* The bytes of the UTF-8 character at @p, 0 if there is none; see RFC 3629, section 4. */
+static size_t utf8_length(const char *p)
+{
+	static const struct { unsigned char first, last, low, high, length; } forms[] = {
+		{ 0xc2, 0xdf, 0x80, 0xbf, 2 },
+		{ 0xe0, 0xe0, 0xa0, 0xbf, 3 }, { 0xe1, 0xec, 0x80, 0xbf, 3 },
+		{ 0xed, 0xed, 0x80, 0x9f, 3 }, { 0xee, 0xef, 0x80, 0xbf, 3 },
+		{ 0xf0, 0xf0, 0x90, 0xbf, 4 }, { 0xf1, 0xf3, 0x80, 0xbf, 4 },
+		{ 0xf4, 0xf4, 0x80, 0x8f, 4 },
+	};
+	const unsigned char *c = (const unsigned char *)p;
+	size_t i, n;
+
+	for (i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
+		if (c[0] < forms[i].first || c[0] > forms[i].last)
+			continue;
+		if (c[1] < forms[i].low || c[1] > forms[i].high)
+			return 0;
+		for (n = 2; n < forms[i].length && (c[n] & 0xc0) == 0x80; n++)
+			;
+		return n == forms[i].length ? n : 0;
+	}
+	return c[0] < 0x80;
+}
+
 /* Print @key and @value as a JSON string, or null if it is empty, and then @end. */
 static void print_string(const char *key, const char *value, const char *end)
 {
+	size_t n;
+
 	printf("\"%s\": ", key);
 	if (!value || !*value) {
 		printf("null%s", end);
 		return;
 	}
 	putchar('"');
-	for (; *value; value++) {
-		if (*value == '"' || *value == '\\')
+	for (; *value; value += n ? n : 1) {
+		n = utf8_length(value);
+		if (!n)
+			printf("\\ufffd");
+		else if (*value == '"' || *value == '\\')
 			printf("\\%c", *value);
-		else if (*value < ' ' || *value > '~')
-			printf("\\u%04x", (unsigned char)*value);
+		else if (n == 1 && *value < ' ')
+			printf("\\u%04x", *value);
 		else
-			putchar(*value);
+			fwrite(value, n, 1, stdout);
 	}
 	printf("\"%s", end);
 }

@@ -70,10 +70,27 @@ s = json.load(open(sys.argv[1])); print(*s, *s["trees"][0])' "$tmp/output"); do
 	done
 }
 
+# json_target PRINTF-FORMAT EXPRESSION: a link to that, and what JSON has
+json_target() {
+	# shellcheck disable=SC2059	# a format
+	ln -sfn "$(printf "$1")" "$link" && run 3 status --json &&
+		field 's["build_link"] == '"$2" True
+}
+
+# UTF-8 is printed as it is.  What is not UTF-8: a byte alone, too few, too long, a surrogate, and
+# what is above the last character.
 odd_link() {
-	machine && ln -s "$(printf 'a"b\\c\nd\377')" "$link" && run 3 status --json &&
-		field 's["build_link"] == "a\"b\\c\nd\xff"' True &&
-		field 's["build_link_state"]' useless
+	machine && json_target 'a"b\\c\nd\1' '"a\"b\\c\nd\1"' &&
+		field 's["build_link_state"]' useless &&
+		json_target '\360\220\200\200\364\217\277\277b' '"\U00010000\U0010ffffb"' &&
+		json_target 'a\177\303\244\340\240\200\355\237\277b' '"a\x7f\xe4\u0800\ud7ffb"' &&
+		prints "$(printf '\303\244\340')" || return 1
+	for bytes in '\377' '\244' '\303' '\301\277' '\340\237\277' '\355\240\200' \
+		'\360\217\277\277' '\364\220\200\200' '\342\202' '\360\220\200'; do
+		json_target "a${bytes}b" '"a" + "\ufffd" * '$((${#bytes} / 4))' + "b"' &&
+			json_target "a$bytes" '"a" + "\ufffd" * '$((${#bytes} / 4)) ||
+			return 1
+	done
 }
 
 # Notes of every size among which the build-id stands, or does not: files named by a number
