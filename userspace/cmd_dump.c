@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* kheaders dump: extract the archive from a kernel image, without booting it. */
+/* kheaders dump: extract the archive from the image of a kernel or module. */
 #include <stdlib.h>
 
 #include "kheaders.h"
