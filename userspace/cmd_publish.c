@@ -5,7 +5,6 @@
  */
 #define _GNU_SOURCE	/* memfd_create() */
 #include <ctype.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>

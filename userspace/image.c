@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Create a file system image of a tree, with the tools of that file system. */
 #define _GNU_SOURCE	/* O_NOFOLLOW */
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>

@@ -57,6 +57,36 @@ void warn(const char *object, const char *format, ...) __attribute__((format(pri
 void note(const char *object, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void catch_signals(void);
 
+/* tree.c: directories */
+
+/* Opens the directory @name in @dir, which must not be a link; -1 with errno set. */
+int open_directory(int dir, const char *name);
+/* Opens @path below @dir without following links; -1 with errno set. */
+int open_below(int dir, const char *path, int flags);
+/* Calls @each for the names in @dir until it returns nonzero, and returns that value. */
+int list_directory(int dir, int (*each)(int dir, const char *name, void *arg), void *arg);
+bool directory_is_empty(int dir);
+int sync_directory(int dir);
+/* Creates the missing directories of @path, below @dir if it is relative; -1 with errno set. */
+int make_directories(int dir, const char *path);
+/* Removes @name and everything below it, except mount points and their content. */
+int remove_tree(int parent, const char *name);
+/* Removes the content of the directory @name in @parent, then its file @last, then @name. */
+int remove_tree_last(int parent, const char *name, const char *last);
+
+/* output.c: a file that dump or publish write */
+
+/* Writes all @len bytes; -1 with errno set. */
+int write_bytes(int fd, const unsigned char *p, size_t len);
+int write_all(int fd, const char *name, const unsigned char *p, size_t len);
+/* Reports an error if @path, NULL or "-" for standard output, is a terminal. */
+bool output_is_terminal(const char *path);
+/*
+ * Writes @len bytes to @path.  A regular file appears whole, with the read permissions of
+ * @mode and, unless 0, the modification time @time.
+ */
+int write_output(const char *path, const unsigned char *p, size_t len, mode_t mode, time_t time);
+
 /* run.c: other programs */
 
 /*
@@ -78,21 +108,6 @@ enum module_state module_state(void);
 /* LOAD_DONE: loaded by this call.  LOAD_BUSY: an earlier instance is being unloaded. */
 enum module_load module_load(void);
 int module_unload(void);
-
-/* tree.c: directories */
-
-/* Opens the directory @name in @dir, which must not be a link; -1 with errno set. */
-int open_directory(int dir, const char *name);
-/* Opens @path below @dir without following links; -1 with errno set. */
-int open_below(int dir, const char *path, int flags);
-/* Calls @each for the names in @dir until it returns nonzero, and returns that value. */
-int list_directory(int dir, int (*each)(int dir, const char *name, void *arg), void *arg);
-bool directory_is_empty(int dir);
-int sync_directory(int dir);
-/* Removes @name and everything below it, except mount points and their content. */
-int remove_tree(int parent, const char *name);
-/* Removes the content of the directory @name in @parent, then its file @last, then @name. */
-int remove_tree_last(int parent, const char *name, const char *last);
 
 /* marker.c: which kernel and archive a tree was made from */
 
@@ -248,7 +263,7 @@ void location_close(struct location *l);
 int location_lock(struct location *l);
 /* Removes leftovers of killed runs, unless another run holds the lock. */
 void location_tidy(struct location *l);
-/* Returns the path of the tree, in one of two static buffers. */
+/* Returns the path of the tree, in a static buffer. */
 const char *location_tree(const struct location *l);
 enum tree_state location_look(const struct location *l, const struct identity *kernel,
 			      struct identity *marker);
@@ -291,8 +306,8 @@ enum link_state link_look(const char *release, char path[PATH_MAX], char target[
  * exists, and if both do, the one to which the link with @target leads, or that in the cache.
  */
 bool link_choose(const char *release, const char *target, char path[PATH_MAX]);
-/* Creates or changes the link to @tree; if @tree is NULL, removes a link of ours. */
-int link_settle(const char *release, const char *tree);
+/* Creates or changes the link to @tree; if @tree is NULL, removes a link of ours.  May warn. */
+void link_settle(const char *release, const char *tree);
 
 /* sysext.c: a system extension with the build link, for a read-only /usr */
 
@@ -379,19 +394,6 @@ void image_close(struct image *i);
 const unsigned char *image_archive(const struct image *i, size_t *len, unsigned char **buffer);
 /* Reports that there is none, and what may help. */
 enum exit_status no_archive(const struct image *i);
-
-/* output.c: a file that dump or publish write */
-
-/* Writes all @len bytes; -1 with errno set. */
-int write_bytes(int fd, const unsigned char *p, size_t len);
-int write_all(int fd, const char *name, const unsigned char *p, size_t len);
-/* Reports an error if @path, NULL or "-" for standard output, is a terminal. */
-bool output_is_terminal(const char *path);
-/*
- * Writes @len bytes to @path.  A regular file appears whole, with the read permissions of
- * @mode and, unless 0, the modification time @time.
- */
-int write_output(const char *path, const unsigned char *p, size_t len, mode_t mode, time_t time);
 
 /* elf.c: the file that publish writes */
 

@@ -141,15 +141,10 @@ static void parent_of(const char *path, char parent[PATH_MAX])
 /* Create the link, and its directory, which a kernel without modules lacks. */
 static int make_first(const char *path, const char *tree)
 {
-	char parent[PATH_MAX], above[PATH_MAX];
+	char parent[PATH_MAX];
 
 	parent_of(path, parent);
-	parent_of(parent, above);
-	if (mkdir(above, 0755) && errno != EEXIST)
-		return -1;
-	if (mkdir(parent, 0755) && errno != EEXIST)
-		return -1;
-	return symlink(tree, path);
+	return make_directories(AT_FDCWD, parent) ? -1 : symlink(tree, path);
 }
 
 /* Remove our link, and restore the one that was moved aside, if any. */
@@ -202,7 +197,7 @@ static int make_link(const char *path, const char *aside, const char *tree,
 	}
 }
 
-int link_settle(const char *release, const char *tree)
+void link_settle(const char *release, const char *tree)
 {
 	char path[PATH_MAX], target[PATH_MAX], aside[PATH_MAX + 32], fresh[PATH_MAX + 16];
 	enum link_state state = link_look(release, path, target);
@@ -210,7 +205,7 @@ int link_settle(const char *release, const char *tree)
 
 	if (state == LINK_UNKNOWN) {
 		warn(path, "kept, as it cannot be looked at: %s", strerror(errno));
-		return -1;
+		return;
 	}
 	snprintf(aside, sizeof(aside), "%s" ASIDE, path);
 	snprintf(fresh, sizeof(fresh), "%s" FRESH, path);
@@ -226,5 +221,4 @@ int link_settle(const char *release, const char *tree)
 		warn(path, "no link to %s: %s", tree, strerror(errno));
 	else if (ret)
 		warn(path, "cannot be removed: %s", strerror(errno));
-	return ret;
 }

@@ -10,7 +10,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/random.h>
@@ -194,29 +193,12 @@ int location_open(struct location *l, const char *path)
 	return enter(l, *parent ? parent : "/", name);
 }
 
-/* Create the missing directories of @path: a rescue system may have no /var. */
-static int make_directories(const char *path)
-{
-	char upto[PATH_MAX], *slash = upto;
-
-	snprintf(upto, sizeof(upto), "%s", path);
-	do {
-		slash = strchr(slash + 1, '/');
-		if (slash)
-			*slash = '\0';
-		if (mkdir(upto, 0755) && errno != EEXIST)
-			return fail_errno(upto, "cannot be created");
-		if (slash)
-			*slash = '/';
-	} while (slash);
-	return 0;
-}
-
 int location_open_default(struct location *l, const char *path, const char *release, bool create)
 {
 	l->dir = l->lock = -1;
-	if (create && make_directories(path))
-		return -1;
+	/* a rescue system may have no /var */
+	if (create && make_directories(AT_FDCWD, path))
+		return fail_errno(path, "cannot be created");
 	if (!create && access(path, F_OK))
 		return errno == ENOENT ? 1 : fail_errno(path, NULL);
 	if (enter(l, path, release))

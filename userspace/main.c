@@ -5,7 +5,6 @@
  * The table of subcommands drives the option parser, the help and shell completion.
  */
 #define _GNU_SOURCE
-#include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>

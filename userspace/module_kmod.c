@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <libkmod.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "kheaders.h"
 

@@ -17,21 +17,6 @@
 
 #define RELEASE_DIRECTORY "usr/lib/extension-release.d"
 
-/* Make the directory @path, and those above it, below @dir. */
-static int make_path(int dir, const char *path)
-{
-	char upto[PATH_MAX], *slash = upto;
-
-	snprintf(upto, sizeof(upto), "%s", path);
-	while ((slash = strchr(slash, '/'))) {
-		*slash = '\0';
-		if (mkdirat(dir, upto, 0755) && errno != EEXIST)
-			return -1;
-		*slash++ = '/';
-	}
-	return mkdirat(dir, upto, 0755) && errno != EEXIST ? -1 : 0;
-}
-
 /* The extension does not depend on the distribution. */
 static int write_release(int dir, const char *name)
 {
@@ -55,8 +40,8 @@ static int fill(int dir, const char *name, const struct identity *id)
 	snprintf(modules, sizeof(modules), "usr/lib/modules/%s", id->release);
 	snprintf(link, sizeof(link), "usr/lib/modules/%s/build", id->release);
 	snprintf(target, sizeof(target), RUN_LINK, id->release);
-	if (make_path(dir, modules) || symlinkat(target, dir, link) ||
-	    make_path(dir, RELEASE_DIRECTORY) || write_release(dir, name))
+	if (make_directories(dir, modules) || symlinkat(target, dir, link) ||
+	    make_directories(dir, RELEASE_DIRECTORY) || write_release(dir, name))
 		return fail_errno(name, "cannot be created");
 	if (marker_write(dir, id))
 		return -1;

@@ -28,8 +28,6 @@ struct members {
 	bool broken;		/* the stream failed, and reported that */
 	bool open;		/* the end of the member's data has not been reached */
 	uint64_t size, had;	/* size of the data by the header, and read so far */
-	const void *block;	/* rest of the last block */
-	size_t unread;
 };
 
 static ssize_t read_stream(struct archive *tar, void *arg, const void **data)
@@ -170,34 +168,34 @@ static const char *what_is_wrong(struct archive_entry *e, const struct member *m
 }
 
 /*
- * Read the next bytes of the data to a->block, none at the end.  Refuse members whose header
- * and attributes contain different sizes, and holes, which libarchive would fill.  Request
- * the end only once: libarchive 3.8 would advance to following data each time.
+ * Refuse members whose header and attributes contain different sizes, and holes, which
+ * libarchive would fill.  Request the end only once: libarchive 3.8 would advance to following
+ * data each time.
  */
-static int next_block(struct members *a)
+ssize_t members_read(struct members *a, const void **data)
 {
+	size_t n = 0;
 	bool right;
 	int64_t at;
 	int ret;
 
-	a->unread = 0;
 	if (!a->open)
 		return 0;
 	do {
-		ret = archive_read_data_block(a->tar, &a->block, &a->unread, &at);
-	} while (ret == ARCHIVE_OK && !a->unread);
+		ret = archive_read_data_block(a->tar, data, &n, &at);
+	} while (ret == ARCHIVE_OK && !n);
 	if (ret == ARCHIVE_OK) {
-		right = at == (int64_t)a->had && a->unread <= a->size - a->had;
-		a->had += a->unread;
+		right = at == (int64_t)a->had && n <= a->size - a->had;
+		a->had += n;
 	} else if (ret == ARCHIVE_EOF) {
 		right = a->had == a->size;
 		a->open = false;
-		a->unread = 0;
+		n = 0;
 	} else {
 		return fail_tar(a);
 	}
 	if (right)
-		return 0;
+		return n;
 	return fail(a->name, "refused: member \"%.200s\": size differs from its header",
 		    a->path);
 }
@@ -223,10 +221,11 @@ int members_next(struct members *a, struct member *m)
 {
 	struct archive_entry *e;
 	const char *wrong;
+	const void *data;
 	int ret;
 
 	while (a->open) {
-		if (next_block(a))
+		if (members_read(a, &data) < 0)
 			return -1;
 	}
 	ret = archive_read_next_header(a->tar, &e);
@@ -245,20 +244,8 @@ int members_next(struct members *a, struct member *m)
 		return fail(a->name, "refused: member \"%.200s\": %s", m->name, wrong);
 	a->open = true;
 	a->size = m->size;
-	a->had = a->unread = 0;
+	a->had = 0;
 	return 1;
-}
-
-ssize_t members_read(struct members *a, const void **data)
-{
-	size_t n;
-
-	if (next_block(a))
-		return -1;
-	*data = a->block;
-	n = a->unread;
-	a->unread = 0;
-	return n;
 }
 
 void members_close(struct members *a)

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "kheaders.h"
@@ -92,6 +93,20 @@ bool directory_is_empty(int dir)
 int sync_directory(int dir)
 {
 	return fsync(dir) && errno != EINVAL ? -1 : 0;
+}
+
+int make_directories(int dir, const char *path)
+{
+	char upto[PATH_MAX], *slash = upto;
+
+	snprintf(upto, sizeof(upto), "%s", path);
+	while ((slash = strchr(slash + 1, '/'))) {
+		*slash = '\0';
+		if (mkdirat(dir, upto, 0755) && errno != EEXIST)
+			return -1;
+		*slash = '/';
+	}
+	return mkdirat(dir, upto, 0755) && errno != EEXIST ? -1 : 0;
 }
 
 /* @last: the entry to remove after all others; @failed: some could not be removed */

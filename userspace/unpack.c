@@ -43,7 +43,7 @@ struct worker {
 };
 
 /* Open the directory @path, of @len bytes, below @tree; create missing directories. */
-static int make_directories(int tree, const char *path, size_t len)
+static int enter_directories(int tree, const char *path, size_t len)
 {
 	char part[NAME_MAX + 1];
 	int fd = open_directory(tree, "."), next;
@@ -76,7 +76,7 @@ static int enter_directory(struct worker *w, const char *path, size_t len)
 			return 0;
 		close(w->dir);
 	}
-	w->dir = make_directories(w->tree, path, len);
+	w->dir = enter_directories(w->tree, path, len);
 	snprintf(w->path, sizeof(w->path), "%.*s", (int)len, path);
 	return w->dir < 0 ? -1 : 0;
 }
@@ -213,7 +213,7 @@ static int copy_target(int tree, const struct link *l)
 		close(from);
 		return fail(l->name, "refused: a link to something other than a file");
 	}
-	dir = make_directories(tree, l->name, slash ? slash - l->name : 0);
+	dir = enter_directories(tree, l->name, slash ? slash - l->name : 0);
 	if (dir >= 0) {
 		to = create_file(dir, name, st.st_mode & 0777);
 		close(dir);

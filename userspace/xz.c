@@ -7,7 +7,6 @@
 #define _GNU_SOURCE	/* pread() */
 #include <errno.h>
 #include <lzma.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -180,7 +179,7 @@ static int refill(struct stream *s)
 	if (read_at(s->x, s->in, n, s->at))
 		return -1;
 	s->at += n;
-	__atomic_store_n(&s->read, s->read + n, __ATOMIC_RELAXED);
+	s->read += n;
 	s->lzma.next_in = s->in;
 	s->lzma.avail_in = n;
 	return 0;
@@ -227,9 +226,7 @@ ssize_t stream_read(struct stream *s, const void **data)
 
 unsigned int stream_progress(const struct stream *s)
 {
-	uint64_t n = __atomic_load_n(&s->read, __ATOMIC_RELAXED);
-
-	return s->total ? n * 1000 / s->total : 0;
+	return s->total ? s->read * 1000 / s->total : 0;
 }
 
 void stream_close(struct stream *s)
