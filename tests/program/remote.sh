@@ -87,6 +87,15 @@ builds() {
 		same_module
 }
 
+# Only what the makefile names is built, also below it, and not a copy of it elsewhere.
+builds_named() {
+	machine && offer "$archive" && make_module "$tmp/named/new" && mkdir "$tmp/named/old" &&
+		echo 'obj-m += new/' > "$tmp/named/Makefile" &&
+		: > "$tmp/named/old/kheaders_test.ko" &&
+		remote 0 root build "$tmp/named" && prints "$tmp/named/new/kheaders_test.ko" &&
+		! grep -q /old/ "$tmp/output"
+}
+
 # for_another_machine PROGRAM: replace it in the tree by the start of one for riscv
 for_another_machine() {
 	printf '\177ELF\2\1\1\0\0\0\0\0\0\0\0\0\2\0\363\0' > "$tree/$1" &&
@@ -303,7 +312,11 @@ usage_errors() {
 		mkdir -p "$tmp/a b" || return 1
 	refuses 1 "does not support spaces" root build "$tmp/a b" &&
 		refuses 1 "$tmp/absent: does not exist" root build "$tmp/absent" &&
-		refuses 2 "x;y: not the name" root unload "x;y" || return 1
+		refuses 2 "x;y: not the name" root unload "x;y" &&
+		refuses 2 "a/b: not the name" root unload "a/b" &&
+		refuses 2 "-f: not the name" root unload -f && : > "$tmp/-f.ko" &&
+		refuses 1 "-f.ko: does not have the name" root load "$tmp/-f.ko" &&
+		remote 1 root unload "a+b" && prints "a+b: cannot be unloaded" || return 1
 	"$tmp/bin/kheaders-adb" -h > "$tmp/output" && prints "Usage: kheaders-adb [-s SERIAL]"
 }
 
@@ -314,11 +327,12 @@ share_build || ktap_exit_fail_msg "no module to compare with"
 archive=$built/kheaders_data.tar.xz
 install_remote || ktap_exit_fail_msg "cannot install the scripts"
 start_server || ktap_exit_fail_msg "the server does not run"
-ktap_set_plan 17
+ktap_set_plan 18
 ktap_test_result "probe reports the kernel and its archive" probes
 ktap_test_result "one tree is kept for each archive" one_tree
 ktap_test_result "a private archive makes a private tree" private
 ktap_test_result "a module builds, the same as by make in the tree" builds
+ktap_test_result "only modules that the makefile names" builds_named
 ktap_test_result "programs for another machine are rebuilt" rebuilds_programs
 ktap_test_result "a BPF program builds" builds_bpf
 ktap_test_result "what does not build is reported" does_not_build
