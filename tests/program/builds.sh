@@ -34,6 +34,17 @@ old_liblzma() {
 	[ -s "$tmp/versions" ] && ! grep -v -x -e XZ_5.0 -e XZ_5.2 "$tmp/versions"
 }
 
+# links: would make link the program in $tmp/build again?
+links() {
+	make -n -C "$tmp/copy/userspace" BUILDDIR="$tmp/build" | grep -q -e '-o [^ ]*/kheaders '
+}
+
+# The program does not keep the code of a file that is gone.
+relinks() {
+	mkdir "$tmp/copy" && cp -a "$top/userspace" "$top/scripts" "$top/VERSION" "$tmp/copy" &&
+		! links && rm "$tmp/copy/userspace/module_modprobe.c" && links
+}
+
 # Files larger than 2 GB can be opened on 32 bits.
 large_files() {
 	echo '#include <sys/types.h>
@@ -57,11 +68,12 @@ with() {
 
 ktap_print_header
 borrow_headers
-ktap_set_plan 6
+ktap_set_plan 7
 ktap_test_result "gcc" compiles gcc
 with "clang" clang compiles clang
 with "musl" musl-gcc compiles musl-gcc -I"$tmp/include"
 with "32 bits" i686-linux-gnu-gcc compiles i686-linux-gnu-gcc -I"$tmp/include"
 with "large files on 32 bits" i686-linux-gnu-gcc large_files i686-linux-gnu-gcc
 ktap_test_result "liblzma 5.2 is enough" old_liblzma
+ktap_test_result "linked again after a file was removed" relinks
 ktap_finished
