@@ -165,7 +165,8 @@ no_removal_possible() {
 	have_tree || return 1
 	strace -qq -o "$tmp/trace" -P "$link" -e inject=unlink,unlinkat:error=EIO \
 		"$program" remove > "$tmp/output" 2>&1
-	grep -q INJECTED "$tmp/trace" && prints "$link: cannot be removed: Input/output error"
+	grep -q INJECTED "$tmp/trace" && prints "$link: cannot be removed: Input/output error" &&
+		[ ! -e "$cache_tree" ]
 }
 
 options() {

@@ -95,8 +95,8 @@ owners() {
 		refuses "link: refused: a link of user 1234" /run/link/t && chown -h 1 /run/link &&
 		refuses "a link of user 1" /run/link/t && chown 1 /run/d &&
 		refuses "/run/d: refused: belongs to user 1, not to root" /run/d/t || return 1
-	chmod 777 /run && refuses "/run: refused: others can write there" /run/d/t
-	chmod 755 /run
+	chmod 777 /run && refuses "/run: refused: others can write there" /run/d/t &&
+		chmod 755 /run || return 1
 	# a user may use a directory of his own
 	chown 1234 /run/d && setpriv --reuid 1234 --clear-groups "$program" extract \
 		--archive "$tmp/a" --dest /run/d/t > "$tmp/output" 2>&1 &&
@@ -196,8 +196,10 @@ locks() {
 		mkdir /var/cache/kheaders/.kheaders-retired-1 || return 1
 	(
 		flock 8
-		timeout 10 "$program" extract && [ -e /var/cache/kheaders/.kheaders-retired-1 ] &&
-			! timeout 1 "$program" extract --force 2> /dev/null
+		timeout 10 "$program" extract &&
+			[ -e /var/cache/kheaders/.kheaders-retired-1 ] || exit 1
+		timeout 1 "$program" extract --force 2> /dev/null
+		[ $? -eq 124 ]
 	) 8> /var/cache/kheaders/.kheaders-lock && rm /var/cache/kheaders/.kheaders-lock &&
 		run 0 extract && prints_nothing && only /var/cache/kheaders "$running" &&
 		inject flock:error=EINTR:when=1 -- 0 extract --force &&

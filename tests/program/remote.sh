@@ -292,7 +292,7 @@ adb_load_refused() {
 		"insmod: failed to load x.ko: Exec format error"
 }
 
-# usage TEXT ARGUMENT...
+# usage_is TEXT ARGUMENT...
 usage_is() {
 	text=$1
 	shift

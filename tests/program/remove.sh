@@ -103,7 +103,7 @@ killed() {
 	for n in $(seq 1 "$((files + 2))"); do
 		run 0 extract && strace -f -o "$tmp/trace" -e trace=unlinkat \
 			-e inject=unlinkat:signal=KILL:when="$n" "$program" remove > /dev/null 2>&1
-		linked || return 1
+		grep -q 'killed by SIGKILL' "$tmp/trace" && linked || return 1
 		[ ! -e "$cache_tree" ] || run 0 verify || return 1
 	done
 	run 0 extract && only /var/cache/kheaders "$running"
@@ -115,7 +115,8 @@ killed_replacing() {
 		have_tree && strace -f -o "$tmp/trace" -e trace=unlinkat \
 			-e inject=unlinkat:signal=KILL:when="$n" "$program" extract \
 			--force > /dev/null 2>&1
-		run 0 verify && linked "$cache_tree" || return 1
+		grep -q 'killed by SIGKILL' "$tmp/trace" && run 0 verify &&
+			linked "$cache_tree" || return 1
 	done
 	run 0 extract --force && only /var/cache/kheaders "$running"
 }
@@ -123,7 +124,7 @@ killed_replacing() {
 interrupted() {
 	have_tree && strace -f -o "$tmp/trace" -e trace=unlinkat \
 		-e inject=unlinkat:signal=INT:when=3 "$program" remove > /dev/null 2>&1
-	[ ! -e "$cache_tree" ] && linked
+	grep -q SIGINT "$tmp/trace" && [ ! -e "$cache_tree" ] && linked
 }
 
 # The package's script works without the program, which is already removed by then.

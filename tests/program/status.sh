@@ -178,13 +178,18 @@ markers() {
 		[ $? -eq 3 ] && prints "$cache_tree, not made by kheaders" || return 1
 	done
 	rmdir "$cache_tree/.kheaders" && printf '%b' "$own" > "$cache_tree/.kheaders" || return 1
+	injected=
 	for call in openat read fstat newfstatat; do
-		strace -qq -o "$tmp/trace" -P "$cache_tree/.kheaders" -e "inject=?$call:error=EIO" \
-			"$program" status > "$tmp/output" 2>&1
-		! grep -q INJECTED "$tmp/trace" ||
-			prints "$cache_tree: cannot be read: Input/output error" ||
-			return 1
+		# openat() gets its name alone
+		strace -qq -o "$tmp/trace" -P "$cache_tree/.kheaders" -P .kheaders \
+			-e "inject=?$call:error=EIO" "$program" status > "$tmp/output" 2>&1
+		! grep -q INJECTED "$tmp/trace" || {
+			prints "$cache_tree: cannot be read: Input/output error" || return 1
+			injected="$injected $call"
+		}
 	done
+	# how a size is read differs between architectures
+	[ "${injected#" openat read"}" != "$injected" ]
 }
 
 # The longest release that there can be, and which letters it may have.

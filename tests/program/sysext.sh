@@ -112,8 +112,7 @@ foreign() {
 
 # Of kernels that are gone, and by the package's script.
 gone() {
-	makes && unmerge && rm -rf "$extension.old" &&
-		cp -a "$extension" /var/lib/extensions/kheaders-1.2.3 &&
+	makes && unmerge && cp -a "$extension" /var/lib/extensions/kheaders-1.2.3 &&
 		sed -i "s/^release: .*/release: 1.2.3/" \
 		/var/lib/extensions/kheaders-1.2.3/.kheaders &&
 		run 0 extract --archive "$tmp/other" && run 0 remove --old &&

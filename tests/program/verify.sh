@@ -183,10 +183,9 @@ half() {
 			> "$tmp/output" 2>&1
 		[ $? -eq 1 ] && prints "verify: interrupted" || return 1
 	done
-	for call in read fstat; do
+	for calls in read '?fstat,?newfstatat,?fstat64,?statx'; do
 		strace -qq -o "$tmp/trace" -P /var/cache/kheaders/1.2.3/scripts/random \
-			-e "inject=?$call,?newfstatat,?fstat64,?statx:error=EIO" "$program" verify \
-			--archive "$tmp/long" \
+			-e "inject=$calls:error=EIO" "$program" verify --archive "$tmp/long" \
 			> "$tmp/output" 2>&1
 		[ $? -eq 1 ] && prints "scripts/random: Input/output error" || return 1
 	done
@@ -211,7 +210,6 @@ found() {
 		offer "$tmp/a" && run 1 verify && prints "no tree of Linux $running"
 }
 
-# In a user namespace the host's root may be nobody; on the host, nobody is a user.
 # Nobody writes to it.
 pipe() {
 	machine && run 0 extract --archive "$tmp/a" --dest /run/t || return 1
@@ -227,6 +225,7 @@ pipe() {
 	done
 }
 
+# In a user namespace the host's root may be nobody; on the host, nobody is a user.
 nobody() {
 	machine && run 0 extract --archive "$tmp/a" --dest /run/t && chown -R 65534 /run/t &&
 		run 1 verify --archive "$tmp/a" --dest /run/t &&
