@@ -83,7 +83,7 @@ share_build || ktap_exit_fail_msg "kheaders.ko does not build"
 quiet make -C "$top/userspace" BUILDDIR="$tmp/program" ||
 	ktap_exit_fail_msg "kheaders does not build"
 cp "$built/kheaders.ko" "$tmp/program/kheaders" "$here/all_at_once_guest" \
-	"$here/all_at_once_count.py" "$here/all_at_once_struct.bt" "$tmp/share"
+	"$top/tests/lib/count.py" "$top/tests/lib/struct.bt" "$tmp/share"
 cp "$built/kheaders_data.tar.xz" "$tmp/share/archive.tar.xz"
 "$top/vm/run" -k "$kernel" -d "$disk" -s "$tmp/share" -m 3072 -t $((minutes * 90 + 1800)) \
 	"/share/all_at_once_guest $minutes" > "$tmp/guest.log" 2> "$tmp/run.log"

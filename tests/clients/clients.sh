@@ -35,7 +35,8 @@ disk=$("$top/vm/disk" "$series" clients) || ktap_exit_fail_msg "no disk with cli
 share_build || ktap_exit_fail_msg "kheaders.ko does not build"
 quiet make -C "$top/userspace" BUILDDIR="$tmp/program" ||
 	ktap_exit_fail_msg "kheaders does not build"
-cp "$built/kheaders.ko" "$tmp/program/kheaders" "$here/clients_guest" "$tmp/share"
+cp "$built/kheaders.ko" "$tmp/program/kheaders" "$here/clients_guest" \
+	"$top/tests/lib/count.py" "$top/tests/lib/struct.bt" "$tmp/share"
 "$top/vm/run" -k "$kernel" -d "$disk" -s "$tmp/share" -m 3072 -t 3000 \
 	/share/clients_guest > "$tmp/guest.log" 2>&1
 rc=$?

@@ -14,6 +14,14 @@ list_files() {
 	done)
 }
 
+# none TEXT: standard input is empty; else print each line behind TEXT
+none() {
+	sort -u > "$tmp/left"
+	[ ! -s "$tmp/left" ] && return
+	sed "s,^,# $1: ," "$tmp/left"
+	return 1
+}
+
 # once COMMAND...: run it, unless it passed when all files that it may read were the same
 once() {
 	stamp=$cache/shared/$1-$({

@@ -6,14 +6,8 @@
 
 # shellcheck source=../lib/test.sh
 . "$(dirname "$0")/../lib/test.sh"
-
-# none TEXT: standard input is empty; else print each line behind TEXT
-none() {
-	sort -u > "$tmp/left"
-	[ ! -s "$tmp/left" ] && return
-	sed "s,^,# $1: ," "$tmp/left"
-	return 1
-}
+# shellcheck source=../lib/files.sh
+. "$(dirname "$0")/../lib/files.sh"
 
 # Options of the subcommand $1, or "main", in each place; --help is understood.
 options_in_help() {

@@ -6,17 +6,11 @@
 
 # shellcheck source=../lib/test.sh
 . "$(dirname "$0")/../lib/test.sh"
+# shellcheck source=../lib/files.sh
+. "$(dirname "$0")/../lib/files.sh"
 
 # The last commit before sign-offs were checked.
 base=d327f47
-
-# none TEXT: standard input is empty; else print each line behind TEXT
-none() {
-	sort -u > "$tmp/left"
-	[ ! -s "$tmp/left" ] && return
-	sed "s,^,# $1: ," "$tmp/left"
-	return 1
-}
 
 # column N FILE: its N-th field, without comments
 column() {

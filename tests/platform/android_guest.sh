@@ -12,6 +12,8 @@
 . "$(dirname "$0")/../lib/test.sh"
 # shellcheck source=../lib/kernel.sh
 . "$(dirname "$0")/../lib/kernel.sh"
+# shellcheck source=../lib/android.sh
+. "$(dirname "$0")/../lib/android.sh"
 
 doc=$top/Documentation/android.md
 
@@ -22,19 +24,9 @@ steps_m=$(cat "$here/android_guest_steps_m")
 steps_y=$(cat "$here/android_guest_steps_y")
 
 # Android's directories, and its programs with their libraries.
-make_android() {
-	root=$("$top/vm/rootfs" -a "$arch" 6.1 android) || return 1
-	android=$tmp/share/android
-	mkdir -p "$android/system/bin" "$android/system_dlkm" "$android/data/local/tmp" \
-		"$android/proc" "$android/sys" "$android/dev" &&
-		: > "$android/dev/null" &&
-		cp -r "$root/lib" "$android" &&
-		cp "$root/bin/mksh" "$android/system/bin/sh" &&
-		cp "$root/bin/toybox" "$android/system/bin" || return 1
-	for name in $(toybox); do
-		ln -s toybox "$android/system/bin/$name"
-	done
-	cp "$top/userspace/android/kheaders-probe.sh" "$tmp/share"
+make_share() {
+	make_android 6.1 android && : > "$android/dev/null" && cp -r "$root/lib" "$android" &&
+		cp "$top/userspace/android/kheaders-probe.sh" "$tmp/share"
 }
 
 # guest MODE STEPS: write the probe's output to $tmp/output.MODE
@@ -82,7 +74,7 @@ record() {
 
 ktap_print_header
 [ "$arch" = arm64 ] || ktap_skip_all "for arm64 only: android_guest@6.12/arm64"
-make_android || ktap_exit_fail_msg "no programs for Android"
+make_share || ktap_exit_fail_msg "no programs for Android"
 ktap_set_plan 12
 check "=m: the guest runs" guest m "$steps_m"
 check "no module" printed m "a module that is nowhere" 0 3 'file: does not exist' \

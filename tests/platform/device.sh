@@ -10,26 +10,21 @@
 . "$(dirname "$0")/../lib/program.sh"
 # shellcheck source=../lib/remote.sh
 . "$top/tests/lib/remote.sh"
+# shellcheck source=../lib/android.sh
+. "$top/tests/lib/android.sh"
 
 # A root with Android's directories, programs and daemon
-make_android() {
-	root=$("$top/vm/rootfs" -a "$arch" 6.12 device) || return 1
-	android=$tmp/share/android
-	mkdir -p "$android/system/bin" "$android/system_dlkm" "$android/data/local/tmp" \
-		"$android/proc" "$android/sys" "$android/dev" "$android/usr/lib" "$android/etc" &&
-		cp -a "$root/usr/lib/android-sdk" "$root/usr/lib"/*-linux-gnu* "$android/usr/lib" &&
-		cp "$root/usr/bin/mksh" "$android/system/bin/sh" &&
-		cp "$root/usr/bin/toybox" "$android/system/bin" || return 1
+make_device() {
+	make_android 6.12 device && mkdir "$android/usr" "$android/usr/lib" "$android/etc" &&
+		cp -a "$root/usr/lib/android-sdk" "$root/usr/lib"/*-linux-gnu* "$android/usr/lib" ||
+		return 1
 	# the loader is in lib64, or for arm64 in lib
 	find "$root/usr/lib" -maxdepth 1 -name 'ld-linux*' -exec cp -a {} "$android/usr/lib" \;
 	[ ! -e "$root/usr/lib64" ] || cp -a "$root/usr/lib64" "$android/usr" || return 1
 	ln -s system/bin "$android/bin" && ln -s usr/lib "$android/lib" &&
 		ln -s usr/lib64 "$android/lib64" &&
 		printf '%s:x:%d:%d::/:/system/bin/sh\n' root 0 0 shell 2000 2000 \
-		> "$android/etc/passwd" || return 1
-	for name in $(toybox); do
-		ln -s toybox "$android/system/bin/$name"
-	done
+		> "$android/etc/passwd"
 }
 
 start_guest() {
@@ -37,7 +32,7 @@ start_guest() {
 	programs=
 	foreign || programs="dropbear chroot bpftool"
 	# shellcheck disable=SC2086	# words
-	mkdir -p "$tmp/share" "$HOME/.android" && make_keys && make_android &&
+	mkdir -p "$tmp/share" "$HOME/.android" && make_keys && make_device &&
 		quiet adb keygen "$HOME/.android/adbkey" &&
 		cp "$HOME/.android/adbkey.pub" "$android/adb_keys" &&
 		cp "$built/kheaders.ko" "$tmp/key.pub" "$tmp/host_key" "$tmp/share" &&
