@@ -36,9 +36,10 @@ each_tool_broken() {
 	for tool in tar xz find awk sort cksum sed od grep strip_comments mv mktemp; do
 		broken "$tool" "exit 1" "$(case $tool in
 			mktemp) echo "cannot write there" ;;
-			awk|find) echo "" ;;
+			awk) echo "kheaders.list: cannot be read" ;;
+			find) echo "find failed" ;;
 			mv) echo "cannot be replaced" ;;
-			*) echo "$tool" ;;
+			*) echo "pack_headers: $tool: " ;;
 		esac)" || return 1
 	done
 }
@@ -262,8 +263,13 @@ secrets() {
 
 # KHEADERS_EXTRA must refuse secrets.
 secrets_by_name() {
-	for name in $secret_names ../tree/Makefile /etc/passwd -delete 'a?b' 'a[b]'; do
-		KHEADERS_EXTRA="Makefile $name" refuses "$name: " -b "$tmp/secret" || return 1
+	for name in $secret_names; do
+		KHEADERS_EXTRA="Makefile $name" refuses "$name: looks like a secret" \
+			-b "$tmp/secret" || return 1
+	done
+	for name in ../tree/Makefile /etc/passwd -delete 'a?b' 'a[b]'; do
+		KHEADERS_EXTRA="Makefile $name" refuses "$name: KHEADERS_EXTRA takes plain names" \
+			-b "$tmp/secret" || return 1
 	done
 }
 
@@ -310,7 +316,7 @@ CONFIG_MODPROBE_PATH="/sbin/modprobe"'
 # the first line only.  Lines of SCRIPT FIRST-LINE|PACKED.
 interpreters() {
 	cp -r "$tree" "$tmp/nix"
-	cat > "$tmp/lines" <<- 'END'
+	cat > "$tmp/interpreters" <<- 'END'
 		depmod.sh #!/nix/store/0i5q7hyh-bash-5.2/bin/sh|#!/bin/sh
 		setlocalversion #! /nix/store/0i5q7hyh-bash-5.2/bin/sh -e|#!/bin/sh -e
 		modules-check.sh #!/nix/store/0i5q7hyh-bash-5.2/bin/bash|#!/usr/bin/env bash
@@ -322,13 +328,13 @@ interpreters() {
 		put "$tmp/nix/scripts/$name" "${lines%|*}
 #!/opt/bin/sh"
 		chmod +x "$tmp/nix/scripts/$name"
-	done < "$tmp/lines"
+	done < "$tmp/interpreters"
 	packs "$tmp/nix" && mkdir "$tmp/unpacked" &&
 		tar -xf "$tmp/packed" -C "$tmp/unpacked" || return 1
 	while read -r name lines; do
 		[ -x "$tmp/unpacked/scripts/$name" ] && printf '%s\n#!/opt/bin/sh\n' \
 			"${lines#*|}" | cmp - "$tmp/unpacked/scripts/$name" || return 1
-	done < "$tmp/lines"
+	done < "$tmp/interpreters"
 }
 
 # Debug information in host programs contains the directory they were built in.  A stripped
