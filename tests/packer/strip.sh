@@ -354,8 +354,8 @@ options() {
 		"$STRIP_COMMENTS" -k < "$tmp/l/a" > "$tmp/out" && cmp "$tmp/l/a" "$tmp/out" ||
 		return 1
 	for option in -h --help; do
-		"$STRIP_COMMENTS" "$option" < /dev/null 2> /dev/null | grep -q '^Usage: ' ||
-			return 1
+		"$STRIP_COMMENTS" "$option" < /dev/null > "$tmp/out" 2> "$tmp/output" &&
+			grep -q '^Usage: ' "$tmp/out" && [ ! -s "$tmp/output" ] || return 1
 	done
 	for option in -x --nonsense argument; do
 		"$STRIP_COMMENTS" "$option" < /dev/null > "$tmp/out" 2> "$tmp/output"
@@ -477,8 +477,8 @@ out_of_memory() {
 	head -c 20000000 /dev/zero | tr '\0' a > "$tmp/in"
 	for limit in 30000 60000; do
 		# shellcheck disable=SC3045	# dash and busybox have it
-		( ulimit -v "$limit" && fails_with "memory" "$STRIP_COMMENTS" < "$tmp/in" ) ||
-			return 1
+		( ulimit -v "$limit" &&
+			fails_with "out of memory" "$STRIP_COMMENTS" < "$tmp/in" ) || return 1
 	done
 }
 
