@@ -220,6 +220,24 @@ root_file_system() {
 	[ "$(id -u)" -ne 0 ] || ! grep -F "$(readlink /proc/self/ns/mnt)" "$tmp/root.log"
 }
 
+# What is in use is not forgotten under its users, nor are the locks that they hold.
+update_waits() {
+	machine flock timeout
+	fake dpkg "echo amd64"
+	fake apt-get :
+	for name in 6.1-amd64 6.1.patched 6.1-um-built-small; do
+		mkdir -p "$tmp/cache/6.1-amd64" "$tmp/cache/6.1.patched" \
+			"$tmp/cache/6.1-um-built-small" && exec 5> "$tmp/cache/$name.lock" &&
+			flock 5 || return 1
+		on_machine timeout 1 "$top/vm/fetch" -u 6.1 > "$tmp/output" 2>&1 5>&-
+		[ $? -eq 124 ] && [ -e "$tmp/cache/$name" ] && [ -e "$tmp/cache/$name.lock" ] &&
+			exec 5>&- && continue
+		ktap_print_msg "$name"
+		show "$tmp/output"
+		return 1
+	done
+}
+
 # A source tree that is named by hand becomes a series, for a name that vm/kernels does not have.
 named_source() {
 	machine flock
@@ -235,9 +253,11 @@ named_source() {
 		quiet on_machine "$top/vm/fetch" -s "$tmp/linux" vendor || return 1
 	# another tree of that name: nothing of the first may be built on
 	mkdir -p "$tmp/cache/vendor.patched" "$tmp/cache/vendor-um-built-small" &&
+		: > "$tmp/cache/vendor-um-built-small.lock" &&
 		quiet on_machine "$top/vm/fetch" -s "$tmp/linux" vendor &&
 		[ ! -e "$tmp/cache/vendor.patched" ] &&
-		[ ! -e "$tmp/cache/vendor-um-built-small" ] || return 1
+		[ ! -e "$tmp/cache/vendor-um-built-small" ] &&
+		[ -e "$tmp/cache/vendor-um-built-small.lock" ] || return 1
 	for again in "" -u; do
 		# shellcheck disable=SC2086	# an option or none
 		quiet on_machine "$top/vm/fetch" $again vendor source || return 1
@@ -249,7 +269,7 @@ named_source() {
 }
 
 ktap_print_header
-ktap_set_plan 16
+ktap_set_plan 17
 ktap_test_result "every script prints its help" help_everywhere
 ktap_test_result "without a compiler and xz" no_compiler
 ktap_test_result "without pkg-config and libraries" no_libraries
@@ -265,5 +285,6 @@ ktap_test_result "a package that another provides is installed" provided
 ktap_test_result "apt without a network, or of another suite" fails_to_install
 ktap_test_result "spaces in paths" spaces
 ktap_test_result "a source tree named by hand" named_source
+ktap_test_result "vm/fetch -u waits for those who use the kernel" update_waits
 ktap_test_result "the files of kheaders-dkms are enough" dkms_files
 ktap_finished
