@@ -238,6 +238,33 @@ update_waits() {
 	done
 }
 
+# The programs of another architecture's guest are unpacked again only when their list changes.
+foreign_programs() {
+	machine flock chmod cpio depmod modprobe
+	fake dpkg "echo amd64"
+	fake apt-get :
+	# shellcheck disable=SC2016	# for the fakes
+	fake unshare 'shift; exec "$@"'
+	# shellcheck disable=SC2016
+	fake mmdebstrap 'for dir; do
+		case $dir in
+		*.programs.new) mkdir -p "$dir/bin" "$dir/sbin" && echo >> "$0.ran" ;;
+		esac
+	done'
+	foreign=$tmp/cache/6.1-arm64
+	lib=root/lib/modules/1.2.3
+	for name in "$lib/modules.order" "$lib/modules.builtin" vmlinuz; do
+		put "$foreign/$name" "" || return 1
+	done
+	put "$foreign/arch" arm64 && put "$foreign/release" 1.2.3 &&
+		ln -s "$lib" "$foreign/modules" &&
+		for runs in 1 1 2; do
+			[ "$runs" -eq 1 ] || echo x > "$tmp/cache/bookworm-arm64.programs.list"
+			quiet on_machine "$top/vm/mkinitramfs" "$foreign" "$tmp/initramfs" &&
+				[ "$(wc -l < "$bin/mmdebstrap.ran")" -eq "$runs" ] || return 1
+		done
+}
+
 # A source tree that is named by hand becomes a series, for a name that vm/kernels does not have.
 named_source() {
 	machine flock
@@ -269,7 +296,7 @@ named_source() {
 }
 
 ktap_print_header
-ktap_set_plan 17
+ktap_set_plan 18
 ktap_test_result "every script prints its help" help_everywhere
 ktap_test_result "without a compiler and xz" no_compiler
 ktap_test_result "without pkg-config and libraries" no_libraries
@@ -286,5 +313,6 @@ ktap_test_result "apt without a network, or of another suite" fails_to_install
 ktap_test_result "spaces in paths" spaces
 ktap_test_result "a source tree named by hand" named_source
 ktap_test_result "vm/fetch -u waits for those who use the kernel" update_waits
+ktap_test_result "a list of programs that has changed is unpacked again" foreign_programs
 ktap_test_result "the files of kheaders-dkms are enough" dkms_files
 ktap_finished
