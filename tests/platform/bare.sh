@@ -265,6 +265,30 @@ foreign_programs() {
 		done
 }
 
+# User Mode Linux writes to a file, which the reader of QEMU's pipe must not print as well,
+# however late it starts.
+um_output() {
+	machine cpio mkfifo sleep timeout
+	# shellcheck disable=SC2016	# for the fakes
+	fake cat 'case $1 in */output | */pipe) sleep 0.5 ;; esac; exec '"$(command -v cat)"' "$@"'
+	um=$tmp/um
+	# shellcheck disable=SC2016
+	put "$um/vmlinuz" '#!/bin/sh
+		for argument; do
+			case $argument in
+			guest_host=*) out=${argument##*:} ;;
+			esac
+		done
+		echo once > "$out/output"
+		sleep 1
+		echo 7 > "$out/status"' && chmod +x "$um/vmlinuz" && put "$um/arch" um &&
+		put "$um/release" 1.2.3 && put "$um/initramfs" "" || return 1
+	on_machine "$top/vm/run" -k "$um" -i "$um/initramfs" true > "$tmp/output" 2>&1
+	[ $? -eq 7 ] && [ "$(cat "$tmp/output")" = once ] && return
+	show "$tmp/output"
+	return 1
+}
+
 # A source tree that is named by hand becomes a series, for a name that vm/kernels does not have.
 named_source() {
 	machine flock
@@ -296,7 +320,7 @@ named_source() {
 }
 
 ktap_print_header
-ktap_set_plan 18
+ktap_set_plan 19
 ktap_test_result "every script prints its help" help_everywhere
 ktap_test_result "without a compiler and xz" no_compiler
 ktap_test_result "without pkg-config and libraries" no_libraries
@@ -314,5 +338,6 @@ ktap_test_result "spaces in paths" spaces
 ktap_test_result "a source tree named by hand" named_source
 ktap_test_result "vm/fetch -u waits for those who use the kernel" update_waits
 ktap_test_result "a list of programs that has changed is unpacked again" foreign_programs
+ktap_test_result "the output of User Mode Linux is printed once" um_output
 ktap_test_result "the files of kheaders-dkms are enough" dkms_files
 ktap_finished
