@@ -99,6 +99,22 @@ archive_turns_red() {
 	selftest_turns_red "$1" extract.sh
 }
 
+# On a file that can be written, everything that write_refused expects of the file fails: three
+# opens, the length read, the bytes and the size.
+written_turns_red() {
+	kselftest=$kernel/source/tools/testing/selftests
+	mkdir "$tmp/attribute" && head -c 9000 "$good" > "$tmp/written" &&
+		ln -s "$kselftest/kselftest.h" "$kselftest/kselftest_harness.h" "$tmp" &&
+		sed "s,^#define PATH .*,#define PATH \"$tmp/written\"," \
+			"$top/selftests/attribute.c" > "$tmp/attribute/attribute.c" &&
+		quiet gcc -O2 -Wall -Werror -o "$tmp/attribute/run" "$tmp/attribute/attribute.c" \
+			-pthread || return 1
+	"$tmp/attribute/run" > "$tmp/output" 2>&1
+	[ "$(grep -c 'write_refused:Expected' "$tmp/output")" -eq 6 ] && return
+	show "$tmp/output"
+	return 1
+}
+
 # Without the module all selftests are skipped, which is not a pass.
 absent_is_skipped() {
 	mv "$share/kheaders.ko" "$tmp/kheaders.ko"
@@ -130,8 +146,8 @@ pack_quickly
 build_module "$tmp/build" || ktap_exit_fail_msg "kheaders.ko does not build"
 good=$tmp/good.tar.xz
 cp "$tmp/build/kheaders_data.tar.xz" "$good"
-plan=20
-! whole || plan=25
+plan=21
+! whole || plan=26
 ktap_set_plan "$plan"
 
 limit=300
@@ -185,6 +201,7 @@ if whole; then
 fi
 ktap_test_result "a read that is off by one" module_turns_red "is_xz" attribute \
 	's/attr->private + off,/attr->private + off + 1,/'
+ktap_test_result "a file that can be written" written_turns_red
 ktap_test_result "a stripper that loses lines" turns_red strip.sh "line numbers are preserved" \
 	scripts/strip_comments.c 's/^	s->breaks++;$/	s->breaks = 1;/'
 ktap_finished
