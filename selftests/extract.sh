@@ -6,13 +6,6 @@
 cd "$(dirname "$0")" || exit 1
 . ./lib.sh
 
-# Neither standard output nor standard error may have anything.
-quietly() {
-	output=$("$@" 2>&1) && [ -z "$output" ] && return
-	ktap_print_msg "$*: $output"
-	return 1
-}
-
 same_as_packed() {
 	sum=$(sha256sum < "$KHEADERS_FILE") && [ "${sum%% *}" = "$KHEADERS_SHA256" ]
 }

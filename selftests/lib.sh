@@ -84,6 +84,13 @@ ktap_finished() {
 	exit 0
 }
 
+# quietly COMMAND...: it must succeed and print nothing
+quietly() {
+	output=$("$@" 2>&1) && [ -z "$output" ] && return
+	ktap_print_msg "$*: $output"
+	return 1
+}
+
 # Write a mark to the kernel log; log_since looks at what follows it.
 mark_log() {
 	log_mark="kheaders selftest $$ $(date +%s.%N)"

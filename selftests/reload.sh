@@ -6,16 +6,10 @@
 cd "$(dirname "$0")" || exit 1
 . ./lib.sh
 
-silently() {
-	output=$("$@" 2>&1) && [ -z "$output" ] && return
-	ktap_print_msg "$*: $output"
-	return 1
-}
-
 load_and_unload() {
 	for round in $(seq "${KHEADERS_LOADS:-10}"); do
-		silently modprobe kheaders && [ -e "$KHEADERS_FILE" ] &&
-			silently rmmod kheaders && [ ! -e "$KHEADERS_FILE" ] &&
+		quietly modprobe kheaders && [ -e "$KHEADERS_FILE" ] &&
+			quietly rmmod kheaders && [ ! -e "$KHEADERS_FILE" ] &&
 			continue
 		ktap_print_msg "round $round"
 		return 1
@@ -27,7 +21,7 @@ unload_while_open() {
 	modprobe kheaders || return 1
 	exec 5< "$KHEADERS_FILE"
 	head -c 100 <&5 > "$tmp/head"
-	silently rmmod kheaders || return 1
+	quietly rmmod kheaders || return 1
 	cat <&5 > "$tmp/rest" 2> /dev/null
 	exec 5<&-
 	[ ! -s "$tmp/rest" ] && return
