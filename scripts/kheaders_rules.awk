@@ -6,7 +6,7 @@
 #            auto.conf kheaders.list
 #
 # KHEADERS_EXTRA in the environment names more files, which must be in one of the
-# trees.  Output, in $tmp:
+# trees.  Exit status: 3 after a message of its own.  Output, in $tmp:
 #
 #   musts       tree (src, obj, any) and path of each rule that something must
 #               match, separated by a tab
@@ -151,7 +151,7 @@ $4 ~ /\*\*.*[^*]\*([^*]|$)|(^|[^*])\*[^*].*\*\*/ {
 
 END {
 	if (failed)
-		exit 1
+		exit 3
 	for (i = 1; i <= starts; i++)
 		write_start(tree_of[i], start[i])
 	write_tests("src")

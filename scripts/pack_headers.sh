@@ -128,8 +128,10 @@ write_rules() {
 	archs=$arch
 	[ "$archs" != um ] || archs='um x86'
 	awk -v content="$content" -v archs="$archs" -f "$here/kheaders_rules.awk" \
-		"$obj/include/config/auto.conf" "$here/kheaders.list" ||
-		die kheaders.list "cannot be read"
+		"$obj/include/config/auto.conf" "$here/kheaders.list" || {
+		[ $? -eq 3 ] || die awk "failed on kheaders.list"
+		exit 1
+	}
 }
 
 # find_files TREE DIR: list the files that the rules select in TREE, which is DIR

@@ -14,10 +14,12 @@ program() {
 	env tmp="$tmp/out" KHEADERS_EXTRA="$extra" awk -f "$script" "$@"
 }
 
-# fails COMMAND...: it exits with status 1, and prints to $tmp/output
+# fails COMMAND...: it prints to $tmp/output and exits with status 1, or 3 if it is rules
 fails() {
+	status=1
+	[ "$1" != rules ] || status=3
 	"$@" > "$tmp/names" 2> "$tmp/output"
-	[ $? -eq 1 ] && [ ! -s "$tmp/names" ]
+	[ $? -eq "$status" ] && [ ! -s "$tmp/names" ]
 }
 
 # like FILE: it has the lines of standard input
