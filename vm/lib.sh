@@ -66,7 +66,7 @@ debian_root() {
 	dir=$2
 	sources=$3
 	shift 3
-	command -v mmdebstrap > /dev/null || die mmdebstrap "not installed; run 'make deps'"
+	command -v mmdebstrap > /dev/null || die mmdebstrap "not installed; run 'vm/deps guest'"
 	rm -rf --one-file-system "$dir"
 	# It mounts this machine's /dev/shm in DIR.  If it is killed, its mounts must go, too,
 	# before somebody removes DIR with all that is in it.

@@ -51,6 +51,24 @@ rows_are_valid() {
 		none "no such group in vm/packages"
 }
 
+# packages GROUP: its packages in vm/packages
+packages() {
+	awk -v group="$1" '/^#/ { next } /^[^ \t]/ { mine = $1 == group; $1 = "" } mine' \
+		vm/packages | tr -s ' \t' '\n'
+}
+
+# A message that a program is not installed names the group with its package, not "make deps",
+# which installs what the tests of CI need.
+groups_have_programs() {
+	cat vm/* bench/* tests/*/*.sh 2> /dev/null | grep -v 'sed -n' |
+		sed -n "s,.*[ \"]\([^ \"]*[a-z]\)[:\"]* \"*not installed; run '\(.*\)'.*,\1 \2,p" |
+		sed 's/^.qemu /qemu-system /' > "$tmp/messages"
+	while read -r name command group; do
+		[ "$command" = vm/deps ] && packages "$group" | grep -q -e "^$name" ||
+			echo "$name: $command $group"
+	done < "$tmp/messages" | none "not in this group of vm/packages" && [ -s "$tmp/messages" ]
+}
+
 # Each has a purpose, which tests/run -l prints.
 tests_have_purposes() {
 	tests/run -l all > "$tmp/list" &&
@@ -208,11 +226,12 @@ signed_off() {
 
 cd "$top" || exit 1
 ktap_print_header
-ktap_set_plan 16
+ktap_set_plan 17
 ktap_test_result "every test has a row in tests/matrix" tests_have_rows
 ktap_test_result "every row has a test" rows_have_tests
 ktap_test_result "names of tests and rows are unique" names_are_unique
 ktap_test_result "set, seconds and needs of every row are valid" rows_are_valid
+ktap_test_result "messages name the groups that have the programs" groups_have_programs
 ktap_test_result "every test has a purpose at its head" tests_have_purposes
 ktap_test_result "every test is executable" tests_are_executable
 ktap_test_result "every series of a row is in vm/kernels" series_are_known

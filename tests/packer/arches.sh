@@ -108,7 +108,7 @@ while read -r name prefix lds; do
 	cross=
 	[ "$prefix" = - ] || cross=CROSS_COMPILE=$prefix
 	if [ -n "$cross" ] && ! command -v "${prefix}gcc" > /dev/null; then
-		ktap_test_fail "$name: no ${prefix}gcc; run 'vm/deps arches'"
+		ktap_test_fail "$name: no ${prefix}gcc; run 'vm/deps arches arm64'"
 		ktap_test_fail "$name: a module"
 		continue
 	fi
