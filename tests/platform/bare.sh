@@ -191,18 +191,33 @@ dkms_files() {
 		-C "$tmp/dkms/usr/src/kheaders-$(cat "$top/VERSION")" module KDIR=/nonexistent
 }
 
+# with_usage: the scripts with a usage text; those in trees of archives are run by make alone
+with_usage() {
+	( cd "$top" && grep -l -r --exclude='kheaders_*' '^#/ Usage' vm scripts patches \
+		bench tests/run packaging )
+}
+
 # Help needs only what every machine has.
 help_everywhere() {
 	machine
-	# those in trees of archives are run by make alone
-	scripts=$(cd "$top" && grep -l -r --exclude='kheaders_*' '^#/ Usage' vm scripts patches \
-		bench tests/run)
-	[ -n "$scripts" ] || return 1
-	for script in $scripts; do
+	for script in $(with_usage); do
 		on_machine "$top/$script" -h > "$tmp/output" 2>&1 &&
 			grep -q "^Usage: " "$tmp/output" && continue
 		ktap_print_msg "$script -h"
 		show "$tmp/output"
+		return 1
+	done
+}
+
+wrong_options() {
+	machine
+	[ "$(with_usage | wc -l)" -gt 20 ] || return 1
+	for script in $(with_usage); do
+		on_machine "$top/$script" -x > "$tmp/output" 2> "$tmp/errors"
+		[ $? -eq 2 ] && [ ! -s "$tmp/output" ] && grep -q '^Usage: ' "$tmp/errors" &&
+			continue
+		ktap_print_msg "$script -x"
+		show "$tmp/output" "$tmp/errors"
 		return 1
 	done
 }
@@ -289,6 +304,14 @@ um_output() {
 	return 1
 }
 
+# What vm/fetch reports is all that vm/build does.
+no_series() {
+	machine flock
+	fake dpkg "echo amd64"
+	fake apt-get :
+	names "fetch: nowhere: no such kernel series in vm/kernels" "$top/vm/build" nowhere y
+}
+
 # The selftest that builds a module is skipped as a whole, by one plan.
 no_selftest() {
 	machine
@@ -335,8 +358,9 @@ named_source() {
 }
 
 ktap_print_header
-ktap_set_plan 20
+ktap_set_plan 22
 ktap_test_result "every script prints its help" help_everywhere
+ktap_test_result "every script refuses an unknown option" wrong_options
 ktap_test_result "without a compiler and xz" no_compiler
 ktap_test_result "without pkg-config and libraries" no_libraries
 ktap_test_result "mmdebstrap with all descriptors open, and its mounts" root_file_system
@@ -355,5 +379,6 @@ ktap_test_result "vm/fetch -u waits for those who use the kernel" update_waits
 ktap_test_result "a list of programs that has changed is unpacked again" foreign_programs
 ktap_test_result "the output of User Mode Linux is printed once" um_output
 ktap_test_result "the selftest that builds a module is skipped" no_selftest
+ktap_test_result "a kernel series that vm/build does not know" no_series
 ktap_test_result "the files of kheaders-dkms are enough" dkms_files
 ktap_finished

@@ -104,10 +104,13 @@ tmpfiles() {
 		"/var/cache/kheaders/$(uname -r)" ]
 }
 
+# Nor does depmod's index have the module, which modprobe would look for.
 uninstalls() {
-	rm -f "$tmp/dest/lib/modules"/*/modules.* &&
+	grep -q /kheaders.ko "$tmp/dest/lib/modules"/*/modules.dep &&
 		quiet make -s -C "$top" BUILDDIR="$tmp/build" DESTDIR="$tmp/dest" PREFIX=/usr \
 			uninstall &&
+		! grep /kheaders.ko "$tmp/dest/lib/modules"/*/modules.dep &&
+		rm "$tmp/dest/lib/modules"/*/modules.* &&
 		[ -z "$(find "$tmp/dest" -type f)" ] && [ ! -e "$tmp/dest/usr" ]
 }
 
