@@ -35,9 +35,17 @@
 #H   CONTENT=full     what "make M=" needs (default); CONTENT=headers: for tracing
 #H   KHEADERS_KEEP_COMMENTS=y
 #H                    keep the comments in the headers
+#H   KHEADERS_EXTRA="FILE..."
+#H                    pack more files, named below the source tree or the build tree
 #H   BUILDDIR=DIR     where to build; build/ by default
 #H   KHEADERS_CACHE=DIR
-#H                    where demo and check keep kernels; ~/.cache/kheaders by default
+#H                    where demo and check keep kernels; by default kheaders in
+#H                    $XDG_CACHE_HOME or ~/.cache
+#H   TMPDIR=DIR       where check has temporary files; by default /dev/shm where 12 GB of
+#H                    memory are available, else /tmp
+#H   TIMEOUT=SECONDS  how long a test may take; 1800 by default, 7200 in check-all
+#H
+#H The scripts in vm/, bench/, patches/ and tests/run print their usage with -h.
 
 KDIR ?= /lib/modules/$(shell uname -r)/build
 CONTENT ?= full

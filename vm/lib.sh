@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=sh
 #
-# Shared by the scripts in vm/, bench/ and patches/; source it.
+# Shared by the scripts in vm/, bench/, packaging/ and patches/, and by the tests; source it.
 
 # shellcheck disable=SC2034	# used by the scripts that source this file
 cache=${KHEADERS_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/kheaders}

@@ -202,7 +202,8 @@ help_everywhere() {
 	machine
 	for script in $(with_usage); do
 		on_machine "$top/$script" -h > "$tmp/output" 2>&1 &&
-			grep -q "^Usage: " "$tmp/output" && continue
+			grep -q "^Usage: " "$tmp/output" &&
+			grep -q '^  -h.*  print this text' "$tmp/output" && continue
 		ktap_print_msg "$script -h"
 		show "$tmp/output"
 		return 1
