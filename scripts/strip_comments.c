@@ -578,7 +578,7 @@ static size_t strip_text(const char *text, size_t len, char *out, enum mode mode
 }
 
 /*
- * End of the comment of Rust at @p; NULL if it is unterminated.  They nest.
+ * End of the Rust comment at @p; NULL if it is unterminated.  They nest.
  * https://doc.rust-lang.org/reference/comments.html
  */
 static const char *rust_comment_end(const char *p, const char *end)
@@ -662,8 +662,8 @@ static const char *rust_word_end(const char *p, const char *end)
 }
 
 /*
- * Is the comment from @p to @end documentation?  It is the same as an attribute then:
- * macros may ask for one, and its absence is a warning.
+ * Is the comment from @p to @end documentation?  Then it is an attribute, which macros may
+ * require, and rustc warns where it is missing.
  */
 static bool is_rust_doc(const char *p, const char *end)
 {

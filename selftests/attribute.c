@@ -25,7 +25,7 @@ static const char xz_head[] = { (char)0xfd, '7', 'z', 'X', 'Z', 0 };
 static const char xz_foot[] = { 'Y', 'Z' };
 
 /*
- * Exit before any test if there is nothing to test.  SKIP() in the fixture's setup does not do:
+ * Exit before any test if there is nothing to test.  SKIP() in the fixture's setup is not enough:
  * harnesses as old as 6.1's still run the test.
  */
 static void __attribute__((constructor)) need_archive(void)

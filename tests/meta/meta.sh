@@ -154,7 +154,7 @@ limit=300
 ktap_test_result "a guest that passes" verdict 0 '^fine$' 'echo fine'
 ktap_test_result "a guest that fails" verdict 7 '^bad$' 'echo bad; exit 7'
 limit=20
-ktap_test_result "a guest that hangs" verdict 124 'no end after 20 seconds' 'sleep 1000'
+ktap_test_result "a guest that hangs" verdict 124 'still running after 20 seconds' 'sleep 1000'
 limit=300
 ktap_test_result "a guest that oopses" verdict 125 'lost.*console ends with' \
 	'echo c > /proc/sysrq-trigger; sleep 10'
