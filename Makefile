@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 #
-# What people type.  "make" alone prints this help:
+# The project's targets.  "make" alone prints this help:
 #
 #H kheaders: build modules for, and trace, any Linux kernel with the headers it carries
 #H itself, at /sys/kernel/kheaders.tar.xz
@@ -148,17 +148,29 @@ list-tests:
 .PHONY: install install-module install-program uninstall
 install: install-module install-program
 
+# Update the index of a tree of modules, TREE and RELEASE, if it has one.  Kbuild does so only
+# with System.map, which Debian's headers lack.
+update_index = [ ! -e "$1/modules.dep" ] || PATH=$$PATH:/sbin depmod -b "$(DESTDIR)/" "$2"
+
 install-module: module
 	$(MAKE) -C $(out)/kdir M=$(out) CONFIG_KHEADERS_SYSFS=m \
 		INSTALL_MOD_PATH="$(DESTDIR)" modules_install
+	@release=$$(sed -n 's/^.define UTS_RELEASE "\(.*\)"/\1/p' \
+			$(out)/kdir/include/generated/utsrelease.h) && \
+		$(call update_index,$(DESTDIR)/lib/modules/$$release,$$release)
 
 install-program:
 	$(MAKE) -C userspace BUILDDIR=$(out)/userspace install
 
 uninstall:
 	$(MAKE) -C userspace BUILDDIR=$(out)/userspace uninstall
-	rm -f "$(DESTDIR)/lib/modules"/*/extra/kheaders.ko* \
-		"$(DESTDIR)/lib/modules"/*/updates/kheaders.ko*
+	@for module in "$(DESTDIR)/lib/modules"/*/extra/kheaders.ko* \
+			"$(DESTDIR)/lib/modules"/*/updates/kheaders.ko*; do \
+		[ -e "$$module" ] || continue; \
+		echo "rm $$module" && rm "$$module" || exit 1; \
+		tree=$${module%/*/*}; \
+		$(call update_index,$$tree,$${tree##*/}) || exit 1; \
+	done
 
 # What dkms needs to build the module.
 .PHONY: install-dkms
