@@ -252,6 +252,18 @@ install_selftests() {
 			CFLAGS="-O2 -Wall -Werror" install
 }
 
+# put_row PAGE HEAD KEY REST: with KHEADERS_RECORD set, put the row KEY REST, in place of the one
+# that starts with KEY, into the sorted table of Documentation/PAGE whose head starts with HEAD
+put_row() {
+	[ -n "${KHEADERS_RECORD:-}" ] || return 0
+	page=$top/Documentation/$1
+	sed "1,/^$2/d" "$page" > "$tmp/rest"
+	{ sed "/^$2/q" "$page"
+	  sed 1q "$tmp/rest"
+	  { sed -e 1d -e '/^$/,$d' "$tmp/rest" | grep -v -F "$3"; echo "$3$4"; } | sort -V
+	  sed -n '/^$/,$p' "$tmp/rest"; } > "$tmp/page" && cp "$tmp/page" "$page"
+}
+
 # fill_share SHARE: put into SHARE what the selftests need in the guest: kheaders.ko, and
 # test modules built from its archive, both of $built
 fill_share() {

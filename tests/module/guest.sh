@@ -58,21 +58,12 @@ build_natively() {
 	rm -rf "$share/test_modules" && mv "$native/test_modules" "$share" && return "$rc"
 }
 
-# Replace the row of this kernel in the table.
 record() {
-	[ -n "${KHEADERS_RECORD:-}" ] && [ "$KTAP_FAIL" -eq 0 ] || return 0
-	row=$(printf '| %s | %s | %d | %d of %d | %s | %d |' "$arch" "$(cat "$kernel/release")" \
+	[ "$KTAP_FAIL" -eq 0 ] || return 0
+	put_row kernels.md "| arch | series |" "| $arch | $series |" "$(printf \
+		' %s | %d | %d of %d | %s | %d |' "$(cat "$kernel/release")" \
 		"$(wc -c < "$built/kheaders_data.tar.xz")" "$(grep -c '^pass' "$tmp/results")" \
-		"$(wc -l < "$tmp/results")" "$builder" "$(($(date +%s) - began))")
-	table=$top/Documentation/kernels.md
-	head='^| arch | kernel |'
-	rows='^| [a-z][a-z0-9]* | [0-9]'
-	# 7.2.13, for example, is of the series 7.x
-	grep -v "^| $arch | $(echo "$series" | sed 's/x$/[0-9]*/')\." "$table" > "$tmp/table"
-	{ sed "/$head/q" "$tmp/table"
-	  echo "|---|---|---|---|---|---|"
-	  { grep "$rows" "$tmp/table"; echo "$row"; } | sort -V
-	  sed "1,/$head/d" "$tmp/table" | sed -e 1d -e "/$rows/d"; } > "$table"
+		"$(wc -l < "$tmp/results")" "$builder" "$(($(date +%s) - began))")"
 }
 
 ktap_print_header

@@ -97,24 +97,17 @@ added() {
 	difference "$with" "$without" 1
 }
 
-# Replace this kernel's row in the table.
 record() {
 	[ -n "${KHEADERS_RECORD:-}" ] && [ "$good" -gt 0 ] && [ "$good" -eq "$total" ] || return 0
 	# shellcheck disable=SC2016	# they are awk's
-	row=$(printf '| %s | %s | %s | %d of %d | %d | %d | %d | %d | %s | %s | %s |' \
-		"$(sed 's/-.*//' "$kernel/release")" "$arch" "$mode" "$good" "$total" \
+	put_row kernels.md "| series | arch |" "| $series | $arch | $mode |" "$(printf \
+		' %s | %d of %d | %d | %d | %d | %d | %s | %s | %s |' \
+		"$(sed 's/-.*//' "$kernel/release")" "$good" "$total" \
 		"$(wc -c < "$archive")" "$(count_symvers '$3 == "vmlinux"')" \
 		"$(count_symvers '$3 != "vmlinux"')" \
 		$(($(stat -c %s "$(real_vmlinux)") - $(cat "$tmp/vmlinux.n"))) \
 		"$(cat "$tmp/seconds.n")" "$(added)" \
-		"$(difference "$(idle)" "$(cat "$tmp/idle.n")" 2)")
-	table=$top/Documentation/kernels.md
-	# 7.2.13, for example, is of the series 7.x
-	of=$(echo "$series" | sed 's/x$/[0-9]*/')
-	grep -v "^| $of\.[0-9]* | $arch | $mode |" "$table" > "$tmp/table"
-	# one row per series: drop older point releases
-	{ sed '/^| [0-9]*\.[0-9]*\.[0-9]/,$d' "$tmp/table"
-	  { grep '^| [0-9]*\.[0-9]*\.[0-9]' "$tmp/table"; echo "$row"; } | sort -V; } > "$table"
+		"$(difference "$(idle)" "$(cat "$tmp/idle.n")" 2)")"
 }
 
 real_vmlinux() {
