@@ -140,6 +140,17 @@ purged() {
 		quiet sh "$top/debian/kheaders.postrm" purge
 }
 
+# Killed at each unlink in turn, and run again, the script leaves nothing.
+purge_killed() {
+	for n in $(seq 1 8); do
+		have_tree && { strace -f -o "$tmp/trace" -e trace=unlinkat \
+			-e inject=unlinkat:signal=KILL:when="$n" \
+			sh "$top/debian/kheaders.postrm" purge > /dev/null 2>&1
+			quiet sh "$top/debian/kheaders.postrm" purge; } && linked &&
+			[ ! -e /var/cache/kheaders ] || return 1
+	done
+}
+
 # In a read-only file system both the tree and the link remain.
 read_only() {
 	have_tree && mount -o remount,ro /var/cache && run 1 remove && linked "$cache_tree" &&
@@ -150,7 +161,7 @@ ktap_print_header
 need_program
 chmod 755 "$tmp"
 archive "$tmp/a" "$running"
-ktap_set_plan 15
+ktap_set_plan 16
 ktap_test_result "removes the tree and its link" removes
 ktap_test_result "removes the directory created for the link" leaves_nothing
 ktap_test_result "removes trees in the cache and in memory" both_places
@@ -165,5 +176,6 @@ ktap_test_result "killed while replacing a tree, it leaves a complete tree" kill
 ktap_test_result "interrupted, it leaves no incomplete tree" interrupted
 ktap_test_result "a read-only file system" read_only
 ktap_test_result "the package is purged" purged
+ktap_test_result "killed while it is purged, it is purged by the next run" purge_killed
 ktap_test_result "messages in order" in_order
 ktap_finished
