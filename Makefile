@@ -81,7 +81,7 @@ module: tools kdir
 			"building in a tree extracted from its archive" >&2; \
 		$(MAKE) pack OUT=$(out)/kdir.tar.xz CONTENT=full && mkdir $(out)/kdir && \
 		tar -xf $(out)/kdir.tar.xz -C $(out)/kdir ;; \
-	*)	ln -s "$$(realpath "$(KDIR)")" $(out)/kdir ;; \
+	*)	ln -sfn "$$(realpath "$(KDIR)")" $(out)/kdir ;; \
 	esac
 	$(MAKE) -C $(out)/kdir M=$(out) CONFIG_KHEADERS_SYSFS=m \
 		KHEADERS_CONTENT=$(CONTENT) modules

@@ -56,6 +56,18 @@ move_kdir() {
 		build_module "$tmp/build" KDIR="$tmp/kdir"
 }
 
+# Another make in the same directory may link to the build tree first: realpath does it here.
+two_at_once() {
+	put "$tmp/tree/include/config/auto.conf" "" && put "$tmp/bin/realpath" "#!/bin/sh
+ln -sfn '$tmp/tree' '$tmp/two/kdir'
+exec $(command -v realpath) \"\$@\"" && chmod +x "$tmp/bin/realpath" || return 1
+	PATH=$tmp/bin:$PATH make -C "$top" module KDIR="$tmp/tree" BUILDDIR="$tmp/two" \
+		> "$tmp/output" 2>&1
+	[ "$(readlink "$tmp/two/kdir")" = "$tmp/tree" ] && [ ! -e "$tmp/tree/tree" ] && return
+	show "$tmp/output"
+	return 1
+}
+
 # One build packs and links, the next one does nothing.
 repacks() {
 	before=$(when kheaders_data.tar.xz)
@@ -175,7 +187,7 @@ ktap_print_header
 need_kernel
 pack_quickly
 [ ! -e "$top/.git" ] || status=$(git -C "$top" status --porcelain --ignored)
-ktap_set_plan 20
+ktap_set_plan 21
 ktap_test_result "make alone prints help" help_is_default
 ktap_test_result "a missing tree is named with the package to install" \
 	fails_with linux-headers make -C "$top" KDIR=/nonexistent
@@ -184,6 +196,7 @@ ktap_test_result "modinfo prints its version" has_version
 ktap_test_result "sparse and W=1 find nothing" builds_clean
 ktap_test_result "it carries the archive between markers" carries_archive
 ktap_test_result "a second build does nothing" nothing_to_do "$kernel/kdir"
+ktap_test_result "two builds at once write nothing into the build tree" two_at_once
 ktap_test_result "a build tree elsewhere" move_kdir
 ktap_test_result "a changed header is packed" header_changed
 ktap_test_result "an added header is packed" header_added
