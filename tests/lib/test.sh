@@ -297,10 +297,10 @@ alter_build_id() {
 guest_selftests=$(cat "$top/tests/lib/selftests_guest")
 
 # run_guest_selftests SHARE SHA256 [COMMANDS]: run the selftests in a guest, then COMMANDS.
-# SHA256 is that of the archive.  The exit status is that of vm/run.  $limit is the number of
-# seconds if not 600.
+# SHA256 is that of the archive.  The exit status is that of vm/run.  $guest_limit is the number
+# of seconds if not 600.
 run_guest_selftests() {
-	"$top/vm/run" -k "$kernel" -s "$1" -t "${limit:-600}" \
+	"$top/vm/run" -k "$kernel" -s "$1" -t "${guest_limit:-600}" \
 		"export KHEADERS_SHA256=$2 KHEADERS_SELFTEST=${KHEADERS_SELFTEST:-}
 		$guest_selftests
 		${3:-}"

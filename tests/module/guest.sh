@@ -80,7 +80,7 @@ if foreign; then
 	checks=2
 	build_natively || ktap_exit_fail_msg "no module from a compiler of $arch"
 	# an emulated machine of another kind takes up to five times as long as one like this
-	limit=3000
+	guest_limit=3000
 	sed -i 's/^timeout=.*/timeout=1500/' "$share/kselftest/kheaders/settings"
 else
 	builder=this
