@@ -174,7 +174,7 @@ only() {
 	dir=$1
 	shift
 	found=$(find "$dir" -mindepth 1 -maxdepth 1 -printf '%f ' | tr ' ' '\n' | sort)
-	[ "$found" = "$(printf '%s\n' "$@" | sort)" ] && return
+	[ -d "$dir" ] && [ "$found" = "$(printf '%s\n' "$@" | sort)" ] && return
 	ktap_print_msg "in $dir: $(echo "$found" | tr '\n' ' ')"
 	return 1
 }

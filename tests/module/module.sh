@@ -19,11 +19,11 @@ builds_clean() {
 	return 1
 }
 
-# .rodata holds the archive between its markers and nothing else.
 has_version() {
 	[ "$(modinfo -F version "$tmp/build/kheaders.ko")" = "$(cat "$top/VERSION")" ]
 }
 
+# .rodata ends with the archive between its markers.
 carries_archive() {
 	objcopy -O binary --only-section=.rodata "$tmp/build/kheaders.ko" "$tmp/rodata" &&
 		{

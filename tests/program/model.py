@@ -420,7 +420,7 @@ def main():
     good = faults = 0
     kinds = collections.Counter()
     print("1..1")
-    for seed in range(args.seed, args.seed + args.operations // args.length):
+    for seed in range(args.seed, args.seed + max(1, args.operations // args.length)):
         n, wrong, done = run_sequence(w, seed, args.length)
         good += n
         kinds.update(name.split()[0] + (" killed" if "killed" in name else "") for name in done)

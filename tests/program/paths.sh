@@ -117,6 +117,9 @@ in_root() {
 			mkdir "/run/root$at" && mount --rbind "$at" "/run/root$at" || return 1
 		fi
 	done
+	# sanitizers read /proc
+	[ -z "${ASAN_OPTIONS:-}" ] ||
+		{ mkdir /run/root/proc && mount --bind /proc /run/root/proc; } || return 1
 	mkdir /run/root/r && cp "$program" "$tmp/a" /run/root || return 1
 	for at in "" /r; do
 		chroot /run/root /kheaders extract --archive /a \

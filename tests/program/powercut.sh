@@ -89,7 +89,8 @@ measure() {
 never_partial() {
 	ktap_print_msg "$(sort "$tmp/found" | uniq -c | tr -s ' \n' ' '), $(
 		wc -l < "$tmp/late") cut after the end, an extraction takes $seconds seconds"
-	[ "$(wc -l < "$tmp/found")" -eq "$cuts" ] && ! grep PARTIAL "$tmp/found"
+	[ "$(wc -l < "$tmp/found")" -eq "$cuts" ] && grep -q complete "$tmp/found" &&
+		grep -q absent "$tmp/found" && ! grep PARTIAL "$tmp/found"
 }
 
 recovers() {

@@ -222,7 +222,7 @@ precompiled() {
 
 # The tests of single commands notice reports of the sanitizers.
 commands() {
-	for test in extract remove links verify status dump usage; do
+	for test in extract remove links verify paths status dump usage blocks sysext pch; do
 		env -u KHEADERS_NAMESPACE KHEADERS_PROGRAM="$program" \
 			ASAN_OPTIONS="detect_leaks=0:$ASAN_OPTIONS" \
 			"$here/$test.sh" > "$tmp/log" 2>&1 && continue

@@ -7,7 +7,7 @@
 # shellcheck source=../lib/test.sh
 . "$(dirname "$0")/../lib/test.sh"
 
-tests="extract remove links verify paths status dump usage blocks sysext"
+tests="extract remove links verify paths status dump usage blocks sysext pch"
 
 # inside COMMAND...: run it in the root file system, with this test's program
 inside() {
