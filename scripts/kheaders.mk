@@ -84,9 +84,12 @@ kheaders-gendwarfksyms-libs := -ldw -lelf -lz
 kheaders-recordmcount := scripts/recordmcount.c
 kheaders-tracepoint-update := scripts/tracepoint-update.c $(wildcard scripts/elf-parse.c)
 
-# Programs whose sources are not all in the tree are built from KSRC.
+# CONFIG_KHEADERS_TOOL_SOURCES packs a makefile with the sources.  Other programs whose sources are
+# not all in the tree are built from KSRC.
+kheaders-inside := $(if $(KSRC),,$(foreach tool,$(filter tools/%,$(kheaders-remade)),\
+	$(if $(wildcard $(dir $(tool))Makefile),$(tool))))
 kheaders-sources = $(or $(strip $(kheaders-$(notdir $1))),the-source-of-$(notdir $1))
-kheaders-outside := $(strip $(foreach tool,$(kheaders-remade),\
+kheaders-outside := $(strip $(foreach tool,$(filter-out $(kheaders-inside),$(kheaders-remade)),\
 	$(if $(filter-out $(wildcard $(call kheaders-sources,$(tool))),\
 	$(call kheaders-sources,$(tool))),$(tool))))
 
@@ -109,10 +112,22 @@ hosttools: $(addsuffix .new,$(kheaders-remade))
 		$(CURDIR) run on this machine)$(if \
 		$(KSRC),,$(kheaders-outside:%= KSRC=DIR would rebuild %))"
 
-$(addsuffix .new,$(filter-out $(kheaders-outside),$(kheaders-remade))): %.new:
+$(addsuffix .new,$(filter-out $(kheaders-inside) $(kheaders-outside),$(kheaders-remade))): %.new:
 	@echo "  HOSTCC  $*"
-	@$(HOSTCC) -O2 -w -I$(@D) -Iscripts/include -Itools/include -o $@ \
+	@$(HOSTCC) -O2 -w -I$(@D) -Iscripts/include -idirafter tools/include -o $@ \
 		$(call kheaders-sources,$*) $(kheaders-$(notdir $*)-libs)
+
+# libbpf's makefile would run a script in Python for a header that only BPF programs include.
+kheaders-arch := $(notdir $(patsubst %/Makefile,%,$(firstword $(wildcard arch/*/Makefile))))
+$(addsuffix .new,$(kheaders-inside)): %.new:
+	@echo "  HOSTCC  $*"
+	@rm -rf ".hosttools/$(@D)" && mkdir -p ".hosttools/$(@D)/libbpf"
+	@touch ".hosttools/$(@D)/bpf_helper_defs.h" ".hosttools/$(@D)/libbpf/bpf_helper_defs.h"
+	@LDFLAGS= $(MAKE) -s --no-print-directory -C tools \
+		O="$(CURDIR)/.hosttools" subdir=tools CONFIG_SHELL=sh \
+		HOSTCC='$(HOSTCC)' ARCH=$(kheaders-arch) SRCARCH=$(kheaders-arch) \
+		$(patsubst tools/%/,%,$(dir $@))
+	@cp ".hosttools/$*" "$@"
 
 ifdef KSRC
 # Build with the kernel's own Makefiles and this tree's configuration, except for Rust and

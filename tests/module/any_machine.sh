@@ -240,8 +240,35 @@ check_programs() {
 	told "not executable" "it may not be executed" chmod -x "$tree/scripts/mod/modpost"
 	check "those that run again are taken" 'takes "gcc ld ar"'
 	check "32 bits, and a loader for them" loader_of_32_bits
+	check "objtool's sources in the tree" objtool_inside
+	rm -rf "$tree/tools" "$tree/arch" "$tree/.hosttools"
 	check "a usage error of the script" 'sh "$top/scripts/kheaders_host.sh" 2> "$tmp/err"
 		[ $? -eq 2 ] && grep -q "^Usage: " "$tmp/err"'
+}
+
+# Where the archive has the sources below tools/, their own makefiles build them.
+objtool_inside() {
+	mkdir -p "$tree/tools/objtool" && crash_objtool && put "$tree/arch/x86/Makefile" "" &&
+		fails_with "pass this kernel's source tree with KSRC=DIR" \
+			make -C "$tree" hosttools &&
+		put "$tree/tools/objtool/Makefile" "" && put "$tree/tools/Makefile" ".PHONY: objtool
+objtool:
+	echo '\$(ARCH) \$(SRCARCH) \$(HOSTCC) \$(LDFLAGS)' > '$tmp/words'
+	cp /bin/true '\$(O)/\$(subdir)/objtool/objtool'" &&
+		quiet env LDFLAGS=-Wl,x make -C "$tree" hosttools HOSTCC=gcc-x &&
+		[ "$(cat "$tmp/words")" = "x86 x86 gcc-x " ] &&
+		cmp "$tree/tools/objtool/objtool" /bin/true &&
+		[ ! -e "$tree/.hosttools" ] || return 1
+	crash_objtool && cp "$tree/tools/objtool/objtool" "$tmp/objtool" &&
+		put "$tree/tools/Makefile" ".PHONY: objtool
+objtool: ; false" || return 1
+	! make -C "$tree" hosttools > "$tmp/output" 2>&1 &&
+		cmp "$tree/tools/objtool/objtool" "$tmp/objtool"
+}
+
+crash_objtool() {
+	program=$tree/tools/objtool/objtool
+	crash
 }
 
 # emulated STATE MAGIC: prints whether modpost for arm64 may be started on a machine where
@@ -530,7 +557,7 @@ check_rust() {
 ktap_print_header
 make_tree
 make_machine || ktap_exit_fail_msg "no programs to test with"
-ktap_set_plan 77
+ktap_set_plan 78
 check_gcc
 check_debian
 check_clang

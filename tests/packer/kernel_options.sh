@@ -111,6 +111,27 @@ rust_sources() {
 		fails_with "rust/bindings/bindings_generated.rs: not in" pack -b "$conf" -l
 }
 
+# The sources of objtool and resolve_btfids, those of libbpf only where modules get BTF.
+tool_sources() {
+	objtool="tools/Makefile tools/build/Makefile.build tools/scripts/Makefile.include
+		tools/scripts/utilities.mak tools/lib/string.c tools/lib/subcmd/help.c
+		tools/include/linux/types.h tools/include/uapi/linux/bpf.h tools/objtool/Build
+		tools/objtool/check.c tools/objtool/include/objtool/elf.h
+		tools/objtool/arch/x86/decode.c tools/arch/x86/include/asm/insn.h
+		tools/arch/x86/lib/x86-opcode-map.txt tools/arch/x86/tools/gen-insn-attr-x86.awk
+		tools/arch/arm64/include/uapi/asm/bitsperlong.h"
+	btf="tools/bpf/resolve_btfids/main.c tools/lib/bpf/btf.c tools/lib/bpf/libbpf.map"
+	other="tools/objtool/arch/powerpc/decode.c tools/objtool/Documentation/objtool.txt
+		tools/perf/builtin.c tools/include/nolibc/nolibc.h"
+	# shellcheck disable=SC2086	# words
+	tree_with X86 DEBUG_INFO_BTF_MODULES && add $objtool $btf && packs "$conf" &&
+		not_packed $objtool $btf &&
+		tree_with X86 KHEADERS_TOOL_SOURCES && add $objtool $btf $other &&
+		packs "$conf" $objtool && not_packed $btf $other &&
+		tree_with X86 KHEADERS_TOOL_SOURCES DEBUG_INFO_BTF_MODULES &&
+		add $objtool $btf $other && packs "$conf" $objtool $btf && not_packed $other
+}
+
 # gcc evaluates fallthrough comments in kernels up to 5.14.
 fallthrough_comments() {
 	tree_with X86
@@ -209,13 +230,14 @@ ktap_print_header
 need_kernel_source
 build_strip_comments
 pack_quickly
-ktap_set_plan 11
+ktap_set_plan 12
 ktap_test_result "recordmcount" recordmcount
 ktap_test_result "genksyms or gendwarfksyms" symbol_versions
 ktap_test_result "no .config" no_config
 ktap_test_result "files named in flags are packed" named_by_flags
 ktap_test_result "options for rustc are not packed" rust_options_empty
 ktap_test_result "sources in Rust" rust_sources
+ktap_test_result "sources of objtool and resolve_btfids" tool_sources
 ktap_test_result "comments that gcc evaluates are preserved" fallthrough_comments
 ktap_test_result "only scripts and sources for modules are packed" no_more_than_needed
 ktap_test_result "paths and URIs are not packed" values_hidden
