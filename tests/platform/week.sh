@@ -105,10 +105,10 @@ make_machine() {
 	cp "$here/week_guest" "$here/systemd_look_guest" "$top/tests/lib/xz_quick" "$share" &&
 		cp "$top/tests/lib/count.py" "$top/tests/lib/struct.bt" "$share" &&
 		echo "$old $new" > "$share/releases" && echo "$before $after" > "$share/versions" &&
-		mkdir "$tmp/files" &&
-		quiet "$top/vm/chroot" "$root" "$here/week_prepare" "$tmp/$old" "$tmp/files" \
+		mkdir "$tmp/machine" &&
+		quiet "$top/vm/chroot" "$root" "$here/week_prepare" "$tmp/$old" "$tmp/machine" \
 			"$new" &&
-		quiet /sbin/mke2fs -q -t ext4 -L week -d "$tmp/files" "$tmp/disk" 4G
+		quiet /sbin/mke2fs -q -t ext4 -L week -d "$tmp/machine" "$tmp/disk" 4G
 }
 
 # Start the guest in the background, with its output in $tmp/output.
@@ -160,13 +160,13 @@ boot() {
 
 # list FILE: write all files of the disk to FILE: path, type, mode, owner, target or checksum
 list() {
-	rm -rf "$tmp/files"
-	mkdir "$tmp/files"
+	rm -rf "$tmp/machine"
+	mkdir "$tmp/machine"
 	# replays the journal
 	/sbin/e2fsck -p "$tmp/disk" > "$tmp/fsck" 2>&1
 	[ $? -le 1 ] || { show "$tmp/fsck"; return 1; }
-	/sbin/debugfs -R "rdump / $tmp/files" "$tmp/disk" > /dev/null 2>&1
-	( cd "$tmp/files" && find . -mindepth 1 -printf '%P %y %m %U:%G %l\n' &&
+	/sbin/debugfs -R "rdump / $tmp/machine" "$tmp/disk" > /dev/null 2>&1
+	( cd "$tmp/machine" && find . -mindepth 1 -printf '%P %y %m %U:%G %l\n' &&
 		find . -type f -printf '%P\0' | xargs -0 sha256sum |
 		sed 's/^\([^ ]*\)  \(.*\)/\2 \1/' ) | sort > "$1"
 	[ "$(wc -l < "$1")" -gt 20000 ]
