@@ -84,8 +84,8 @@ kheaders-gendwarfksyms-libs := -ldw -lelf -lz
 kheaders-recordmcount := scripts/recordmcount.c
 kheaders-tracepoint-update := scripts/tracepoint-update.c $(wildcard scripts/elf-parse.c)
 
-# CONFIG_KHEADERS_TOOL_SOURCES packs a makefile with the sources.  Other programs whose sources are
-# not all in the tree are built from KSRC.
+# CONFIG_KHEADERS_TOOL_SOURCES packs makefiles, too.  Other programs whose sources are not
+# all in the tree are built from KSRC.
 kheaders-inside := $(if $(KSRC),,$(foreach tool,$(filter tools/%,$(kheaders-remade)),\
 	$(if $(wildcard $(dir $(tool))Makefile),$(tool))))
 kheaders-sources = $(or $(strip $(kheaders-$(notdir $1))),the-source-of-$(notdir $1))
@@ -117,7 +117,8 @@ $(addsuffix .new,$(filter-out $(kheaders-inside) $(kheaders-outside),$(kheaders-
 	@$(HOSTCC) -O2 -w -I$(@D) -Iscripts/include -idirafter tools/include -o $@ \
 		$(call kheaders-sources,$*) $(kheaders-$(notdir $*)-libs)
 
-# libbpf's makefile would run a script in Python for a header that only BPF programs include.
+# Only BPF programs include the header that libbpf's makefile would generate in Python.  With -w
+# the -Werror of these makefiles does not stop a compiler that knows more warnings.
 kheaders-arch := $(notdir $(patsubst %/Makefile,%,$(firstword $(wildcard arch/*/Makefile))))
 $(addsuffix .new,$(kheaders-inside)): %.new:
 	@echo "  HOSTCC  $*"
@@ -125,7 +126,7 @@ $(addsuffix .new,$(kheaders-inside)): %.new:
 	@touch ".hosttools/$(@D)/bpf_helper_defs.h" ".hosttools/$(@D)/libbpf/bpf_helper_defs.h"
 	@LDFLAGS= $(MAKE) -s --no-print-directory -C tools \
 		O="$(CURDIR)/.hosttools" subdir=tools CONFIG_SHELL=sh \
-		HOSTCC='$(HOSTCC)' ARCH=$(kheaders-arch) SRCARCH=$(kheaders-arch) \
+		HOSTCC='$(HOSTCC) -w' ARCH=$(kheaders-arch) SRCARCH=$(kheaders-arch) \
 		$(patsubst tools/%/,%,$(dir $@))
 	@cp ".hosttools/$*" "$@"
 
