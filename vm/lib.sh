@@ -25,7 +25,7 @@ say() {
 # shellcheck disable=SC2034	# used by the scripts that call this
 read_arch() {
 	srcarch='' cross_compile='' flavour='' image=''
-	qemu='' machine='' cpu='' tty='' emulator='' cpus=2 ram=1024 first=6.1
+	qemu='' machine='' cpu='' tty='' emulator='' cpus=2 ram=1024 first=6.1 qemu_of='' bios=''
 	row=$(awk -v arch="$2" '
 	/^#/ || !NF { next }
 	/^[^ \t]/ { mine = $1 == arch; $1 = "" }

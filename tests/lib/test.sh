@@ -89,8 +89,14 @@ formats=/proc/sys/fs/binfmt_misc
 emulate() {
 	[ -n "$emulator" ] || return 0
 	[ -e "$formats/register" ] || mount -t binfmt_misc binfmt_misc "$formats" || return 1
-	IFS=: read -r _ _ _ _ magic mask _ < "/usr/lib/binfmt.d/$emulator.conf" &&
-		printf '%s' ":kheaders-$$:M::$magic:$mask:/usr/bin/$emulator-static:F" \
+	qemu_root=
+	file=/usr/bin/$emulator-static
+	if [ -n "$qemu_of" ]; then
+		qemu_root=$("$top/vm/rootfs" "$qemu_of" qemu) || return 1
+		file=$qemu_root/usr/bin/$emulator
+	fi
+	IFS=: read -r _ _ _ _ magic mask _ < "$qemu_root/usr/lib/binfmt.d/$emulator.conf" &&
+		printf '%s' ":kheaders-$$:M::$magic:$mask:$file:F" \
 			> "$formats/register" || return 1
 	trap 'end_emulation; rm -rf "$tmp"' EXIT
 }
@@ -235,10 +241,13 @@ build_test_modules() {
 # install_selftests DIR: add the selftests to the kernel's own and let its makefiles
 # install them to DIR, linked statically, as the guest has no C library.  headers_install does
 # nothing, because 5.10 would first install all headers of the kernel, which takes the whole
-# source and is not needed.
+# source and is not needed.  The compiler is this machine's, or the suite's where it has none.
 install_selftests() {
+	dir=$1
 	cc=gcc
 	! foreign || cc=${cross_compile}gcc
+	set --
+	command -v "$cc" > /dev/null || set -- "$top/vm/with-toolchain" -a "$arch" "$series"
 	rm -rf "$tmp/ksft" &&
 		mkdir -p "$tmp/ksft/tools" &&
 		cp -rs "$kernel/source/scripts" "$tmp/ksft" &&
@@ -246,10 +255,9 @@ install_selftests() {
 		printf 'headers_install:\n\t@:\n' > "$tmp/ksft/Makefile" &&
 		rm -rf "$tmp/ksft/tools/testing/selftests/kheaders" &&
 		cp -r "$top/selftests" "$tmp/ksft/tools/testing/selftests/kheaders" &&
-		quiet env LDFLAGS=-static make -s -C "$tmp/ksft/tools/testing/selftests" \
-		TARGETS=kheaders \
-			INSTALL_PATH="$1" CC="$cc" \
-			CFLAGS="-O2 -Wall -Werror" install
+		quiet "$@" env LDFLAGS=-static \
+			make -s -C "$tmp/ksft/tools/testing/selftests" TARGETS=kheaders \
+			INSTALL_PATH="$dir" CC="$cc" CFLAGS="-O2 -Wall -Werror" install
 }
 
 # put_row PAGE HEAD KEY REST: with KHEADERS_RECORD set, put the row KEY REST, in place of the one

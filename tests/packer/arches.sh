@@ -8,10 +8,12 @@
 # shellcheck source=../lib/test.sh
 . "$(dirname "$0")/../lib/test.sh"
 
-# architecture, prefix of the compiler, linker script for modules
+# architecture, prefix of the compiler, linker script for modules, and the series of vm/kernels
+# whose suite has the compiler, if this machine's has none
 table='
 arm       arm-linux-gnueabihf-        scripts/module.lds
 arm64     aarch64-linux-gnu-          scripts/module.lds
+loongarch loongarch64-linux-gnu-      scripts/module.lds    6.12
 m68k      m68k-linux-gnu-             scripts/module.lds
 mips      mips64el-linux-gnuabi64-    scripts/module.lds
 powerpc   powerpc64le-linux-gnu-      scripts/module.lds
@@ -22,7 +24,7 @@ um        -                           scripts/module.lds
 x86       -                           scripts/module.lds
 '
 
-# shellcheck disable=SC2086	# $cross is one word or none
+# shellcheck disable=SC2086	# $in_root and $cross are words or none
 prepare() {
 	say "preparing Linux $series for $1"
 	mkdir -p "$obj"
@@ -35,14 +37,15 @@ prepare() {
 	*) config=defconfig ;;
 	esac
 	[ -e "$obj/.config" ] ||
-		quiet make -s -C "$source" O="$obj" ARCH="$1" $cross "$config" || return 1
-	quiet make -s -j2 -C "$source" O="$obj" ARCH="$1" $cross modules_prepare
+		quiet $in_root make -s -C "$source" O="$obj" ARCH="$1" $cross "$config" || return 1
+	quiet $in_root make -s -j2 -C "$source" O="$obj" ARCH="$1" $cross modules_prepare
 }
 
 # allmodconfig has every option that can be a module.
 pack_allmod() {
 	obj=$cache/$series-prepared/x86-allmod
 	cross=
+	in_root=
 	prepare x86 allmodconfig && grep -q -x CONFIG_BTRFS_FS=m "$obj/.config" &&
 		pack x86 scripts/module.lds
 }
@@ -81,11 +84,11 @@ pack() {
 }
 
 # Without a Module.symvers modpost warns about undefined symbols.
-# shellcheck disable=SC2086	# $cross is one word or none
+# shellcheck disable=SC2086	# $in_root and $cross are words or none
 build_one() {
 	rm -rf "$tmp/modules"
 	cp -r "$top/selftests/test_modules" "$tmp/modules" &&
-		quiet make -s -C "$tmp/tree" M="$tmp/modules" ARCH="$1" $cross \
+		quiet $in_root make -s -C "$tmp/tree" M="$tmp/modules" ARCH="$1" $cross \
 			KBUILD_MODPOST_WARN=1 modules &&
 		[ -e "$tmp/modules/kheaders_test.ko" ] &&
 		modinfo "$tmp/modules/kheaders_test.ko" | grep -q "^vermagic: *$(
@@ -103,11 +106,15 @@ ia64=
 rows=$(echo "$table" | grep -c .)
 ktap_set_plan $((rows * 2 + 1 + ${#ia64}))
 echo "$table" | grep . > "$tmp/table"
-while read -r name prefix lds; do
+while read -r name prefix lds of; do
 	obj=$cache/$series-prepared/$name
 	cross=
 	[ "$prefix" = - ] || cross=CROSS_COMPILE=$prefix
-	if [ -n "$cross" ] && ! command -v "${prefix}gcc" > /dev/null; then
+	in_root=
+	if [ -n "$of" ]; then
+		root=$("$top/vm/rootfs" "$of" cross) || ktap_exit_fail_msg "no compiler for $name"
+		in_root="$top/vm/chroot $root"
+	elif [ -n "$cross" ] && ! command -v "${prefix}gcc" > /dev/null; then
 		ktap_test_fail "$name: no ${prefix}gcc; run 'vm/deps arches arm64'"
 		ktap_test_fail "$name: a module"
 		continue
