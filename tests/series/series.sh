@@ -87,6 +87,19 @@ fits_the_tree() {
 			"$files"/* "$tmp/tree/scripts"/*kheaders*
 }
 
+# Its options depend on none that only other kernels have.
+options_exist() {
+	sed -n 's/^	depends on //p' "$tmp/tree/kernel/kheaders/Kconfig.kheaders" |
+		tr -cs 'A-Z0-9_' '\n' | grep . | sort -u > "$tmp/options"
+	cp "$tmp/tree/kernel/kheaders/Kconfig.kheaders" "$tmp/Kconfig"
+	( cd "$kernel/source" && grep -r -h --include='Kconfig*' 'config [A-Z]' "$tmp/Kconfig" \
+		arch fs init kernel lib scripts security ) |
+		sed -n 's/^\(menu\)\{0,1\}config //p' > "$tmp/known"
+	grep -v -x -F -f "$tmp/known" "$tmp/options" > "$tmp/unknown"
+	show "$tmp/unknown"
+	[ -s "$tmp/options" ] && [ ! -s "$tmp/unknown" ]
+}
+
 # MAINTAINERS names the maintainer and covers every new file, in sorted F: lines.
 maintained() {
 	sed -n '/^KERNEL HEADERS ARCHIVE/,/^$/p' "$tmp/tree/MAINTAINERS" > "$tmp/entry"
@@ -256,13 +269,14 @@ need_kernel_source
 touched="$(sed -n -e 's/^hook [a-z]* [0-9]* //p' -e 's/^\(when\|unless\) \([^ ]*\) .*/\2/p' \
 	"$top/patches/hooks" | sort -u | while read -r file; do
 		[ ! -e "$kernel/source/$file" ] || echo "$file"
-	done) include/linux/sysfs.h"
-ktap_set_plan 22
+	done) include/linux/sysfs.h security/Kconfig.hardening"
+ktap_set_plan 23
 ktap_test_result "Linux $series: the series is generated" generate "$kernel/source" "$tmp/series"
 ktap_test_result "git am applies it" by_am
 ktap_test_result "MAINTAINERS lists each new file" maintained
 ktap_test_result "patch -p1 applies it without fuzz" by_patch
 ktap_test_result "it has no code that this tree does not need" fits_the_tree
+ktap_test_result "its options depend on none that this tree has not" options_exist
 ktap_test_result "it is signed off" signed_off
 ktap_test_result "generated again it is the same" same_again
 ktap_test_result "checkpatch does not complain" checkpatch
