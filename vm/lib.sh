@@ -41,6 +41,15 @@ need_debian() {
 of it (install podman by dnf, pacman or zypper)"
 }
 
+# need_namespaces: die unless this user can mount what other processes do not see
+need_namespaces() {
+	set -- -m
+	[ "$(id -u)" -eq 0 ] || set -- -r -m
+	why=$(unshare "$@" sh -c : 2>&1) && return
+	die unshare "${why#unshare: }; in a container that needs --privileged, and in a chroot its \
+directory must be a mount: 'mount --bind DIR DIR' first"
+}
+
 # apt_private COMMAND...: run apt-get or apt-cache for $arch on the apt state of a kernel series
 # in the cache, $apt.  The mirror may be frozen, hence no check of its age.
 # shellcheck disable=SC2154	# the caller sets them
@@ -71,6 +80,7 @@ debian_root() {
 	# It mounts this machine's /dev/shm in DIR.  If it is killed, its mounts must go, too,
 	# before somebody removes DIR with all that is in it.
 	namespace=
+	need_namespaces
 	[ "$(id -u)" -ne 0 ] || namespace="unshare -m"
 	# It has sh write to a descriptor of its own, and dash knows none above 9, so pass none on.
 	# shellcheck disable=SC2086	# words
