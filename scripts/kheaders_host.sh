@@ -45,9 +45,22 @@ read_header() {
 	esac
 }
 
-# loader FILE: print the name of the dynamic loader that FILE requires
+# loader FILE: print the name of the dynamic loader that FILE requires, which its program header
+# of type 3, PT_INTERP, points to.  elf is FILE's, of this machine's byte order.
 loader() {
-	head -c 4096 "$1" | tr '\0' '\n' | sed -n '/^\/[!-~]*ld[!-~]*$/{p;q;}'
+	file=$1
+	# shellcheck disable=SC2046	# words of 4 bytes
+	set -- $(od -A n -v -t u4 -N 2048 "$1")
+	case $elf in
+	02*) shift $((($9 + ${10}) / 4)) && size=14 ;;
+	*) shift $(($8 / 4)) && size=8 ;;
+	esac
+	while [ $# -gt "$size" ] && [ "$1" != 3 ]; do
+		shift "$size"
+	done
+	[ $# -gt "$size" ] || return
+	[ "$size" -eq 8 ] || set -- 3 $(($3 + $4)) x x $(($9 + ${10}))
+	dd if="$file" bs=1 skip="$2" count=$(($5 - 1)) 2> /dev/null
 }
 
 # A program for another machine runs if binfmt_misc has an emulator for it, or if the kernel

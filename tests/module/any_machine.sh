@@ -41,7 +41,7 @@ make_tree() {
 # A machine with the programs of a small distribution and no compiler.
 make_machine() {
 	mkdir "$bin"
-	for name in cat cp dash grep head ln make od readlink sed setpriv tr uname; do
+	for name in cat cp dash dd grep ln make od readlink sed setpriv tr uname; do
 		ln -s "$(command -v "$name")" "$bin/$name" || return 1
 	done
 	ln -s dash "$bin/sh"
@@ -184,7 +184,7 @@ check_clang() {
 
 # swap OLD NEW: in the program that is tested
 swap() {
-	sed -i "s/$1/$2/g" "$program"
+	sed -i "s,$1,$2,g" "$program"
 }
 
 # header OFFSET OCTAL: a byte of the program's ELF header
@@ -194,8 +194,11 @@ header() {
 
 # A program of 32 bits is started where there is a loader for it.
 loader_of_32_bits() {
-	printf '\177ELF\1\1\1\0\0\0\0\0\0\0\0\0\2\0\3\0\n%s\n' "$tmp/ld.so" > "$program" &&
-		cp "$program" "$tmp/ld.so" && prints "does not run here: its loader $tmp/ld.so"
+	# a header, then a program header that points to the loader's name
+	printf '\177ELF\1\1\1\0\0\0\0\0\0\0\0\0\2\0\3\0\1\0\0\0\0\0\0\0' > "$program"
+	printf '\64\0\0\0%020d\3\0\0\0\124\0\0\0%08d' 0 0 >> "$program"
+	printf "\\$(printf %o $((${#tmp} + 7)))\0\0\0%012d%s\0" 0 "$tmp/ld.so" >> "$program"
+	cp "$program" "$tmp/ld.so" && prints "does not run here: its loader $tmp/ld.so"
 	rc=$?
 	cp --remove-destination /bin/true "$program"
 	return "$rc"
@@ -233,6 +236,10 @@ check_programs() {
 		eval 'header 4 1 && header 18 3'
 	told "no loader" "its loader /lib64/ld-linux-x86-64.so.9 is not installed" \
 		swap ld-linux-x86-64.so.2 ld-linux-x86-64.so.9
+	# as GNU ld 2.44 links, with the build-id before it
+	told "no loader, next to other bytes" \
+		"its loader /lib64/ld-linux-x86-64.so.9 is not installed" \
+		swap '\x00/lib64/ld-linux-x86-64.so.2' 'x/lib64/ld-linux-x86-64.so.9'
 	told "too old a C library" "it needs newer libraries, with GLIBC_9.34" \
 		swap GLIBC_2.34 GLIBC_9.34
 	told "a missing library" "libx.so.6 is not installed" swap libc.so.6 libx.so.6
@@ -557,7 +564,7 @@ check_rust() {
 ktap_print_header
 make_tree
 make_machine || ktap_exit_fail_msg "no programs to test with"
-ktap_set_plan 78
+ktap_set_plan 81
 check_gcc
 check_debian
 check_clang
