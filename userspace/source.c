@@ -133,7 +133,11 @@ static int source_begin(struct source *s, const char *name, enum origin origin)
 {
 	*s = (struct source){ .name = name, .origin = origin };
 	s->fd = memfd_create("kheaders.tar.xz", MFD_CLOEXEC);
-	return s->fd < 0 ? fail_errno("memfd_create", NULL) : 0;
+	if (s->fd < 0) {
+		fail_errno("memfd_create", NULL);
+		return -1;
+	}
+	return 0;
 }
 
 /* Open the copied archive, or clean up after a failure. */

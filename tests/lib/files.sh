@@ -8,7 +8,11 @@
 # Change to the project's directory and set files to the names of all its files.
 list_files() {
 	cd "$top" || exit 1
-	files=$(git ls-files 2> /dev/null || find . -type f ! -path './build/*' | sed 's,^\./,,')
+	if [ -e .git ]; then
+		files=$(git ls-files)
+	else
+		files=$(find . -type f ! -path './build/*' | sed 's,^\./,,')
+	fi
 	files=$(for file in $files; do
 		[ -h "$file" ] || [ ! -e "$file" ] || echo "$file"
 	done)

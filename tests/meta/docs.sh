@@ -6,6 +6,8 @@
 
 # shellcheck source=../lib/test.sh
 . "$(dirname "$0")/../lib/test.sh"
+# shellcheck source=../lib/files.sh
+. "$(dirname "$0")/../lib/files.sh"
 
 longest_page=200
 
@@ -33,12 +35,13 @@ exempt() {
 # Paths of the project in documents, comments and scripts.  Kernel trees have directories of
 # the same names, so only those that are ours alone are looked at.
 paths_exist() {
-	git ls-files | grep -v -E '\.(diff|svg|tsv)$' | xargs grep -o -h -I -P \
+	echo "$files" | grep -v -E '\.(diff|svg|tsv)$' | xargs grep -o -h -I -P \
 		'(?<![\w/.@$}-])((tests|vm|bench|patches|userspace|selftests)(/[A-Za-z0-9_.-]+)+|Documentation/[a-z]+\.(md|svg)\b)' |
 		sed 's/[.-]*$//' | grep -v -e '[/_][A-Z][A-Z.a-z]*$' -e '\.k*o$' -e '_$' |
 		sort -u > "$tmp/paths"
 	while read -r path; do
-		[ -e "$path" ] || exempt "$path" || git grep -l -F -e "$path" | sed "s,\$,: $path,"
+		[ -e "$path" ] || exempt "$path" ||
+			echo "$files" | xargs grep -l -F -e "$path" | sed "s,\$,: $path,"
 	done < "$tmp/paths" > "$tmp/broken"
 	show "$tmp/broken"
 	[ ! -s "$tmp/broken" ]
@@ -47,13 +50,13 @@ paths_exist() {
 # Names of tests, as "guest@6.12" or `guest.sh`.
 tests_exist() {
 	awk '{ print $1 }' tests/matrix > "$tmp/known"
-	git ls-files | sed 's,.*/,,' >> "$tmp/known"
+	echo "$files" | sed 's,.*/,,' >> "$tmp/known"
 	cat "$here/docs.except" >> "$tmp/known"
 	{
-		git ls-files | grep -v -e '\.diff$' | xargs grep -o -h -I -E \
+		echo "$files" | grep -v -e '\.diff$' | xargs grep -o -h -I -E \
 			'\b[a-z_]+(\.sh)?@[0-9]+\.[0-9x]+(/[a-z0-9]+)?\b'
-		git ls-files tests Documentation README CONTRIBUTING | xargs grep -o -h -I -E \
-			'(^|[ `])[a-z_]+\.sh\b' | sed 's/^[ `]//'
+		echo "$files" | grep -E '^(tests/|Documentation/|README$|CONTRIBUTING$)' |
+			xargs grep -o -h -I -E '(^|[ `])[a-z_]+\.sh\b' | sed 's/^[ `]//'
 	} | sort -u | grep -v -x -F -f "$tmp/known" > "$tmp/broken"
 	show "$tmp/broken"
 	[ ! -s "$tmp/broken" ]
@@ -79,7 +82,8 @@ checks_exist() {
 variables_exist() {
 	for doc in $(documents); do
 		grep -o -w -E '(KHEADERS|FUZZ)_[A-Z]+' "$doc" | sort -u | while read -r name; do
-			git grep -q -w -e "$name" -- ':!*.md' ':!README' ':!NEWS' ||
+			echo "$files" | grep -v -e '\.md$' -e '^README$' -e '^NEWS$' |
+				xargs grep -q -w -e "$name" ||
 				grep -q "^    $name = " "$doc" || echo "$doc: $name"
 		done
 	done > "$tmp/broken"
@@ -94,7 +98,7 @@ targets_exist() {
 		for doc in $(documents); do
 			grep -o -E '(^    [$#] |`)make [a-z][a-zA-Z_-]*' "$doc"
 		done
-		git grep -h -o -E "'make [a-z][a-zA-Z_-]*'" tests vm bench patches scripts
+		grep -r -h -o -E "'make [a-z][a-zA-Z_-]*'" tests vm bench patches scripts
 	} | sed "s/.*make //; s/'\$//" | sort -u | grep -v -x -F -f "$tmp/known" |
 		while read -r target; do
 			exempt "make $target" || echo "make $target"
@@ -217,7 +221,7 @@ manuals_are_rendered() {
 	done
 }
 
-cd "$top" || exit 1
+list_files
 ktap_print_header
 ktap_set_plan 13
 ktap_test_result "links in documents lead to files" links_resolve

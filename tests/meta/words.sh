@@ -6,14 +6,15 @@
 
 # shellcheck source=../lib/test.sh
 . "$(dirname "$0")/../lib/test.sh"
+# shellcheck source=../lib/files.sh
+. "$(dirname "$0")/../lib/files.sh"
 
 most_exceptions=10
 
 # The kernel's own lines, the licence, pictures, figures, and the two lists themselves.
 files() {
-	{ git ls-files 2> /dev/null || find . -type f | sed 's,^\./,,'; } |
-		grep -v -E -e '^(COPYING|README\.md)$' -e '\.(diff|svg|tsv)$' \
-			-e '^tests/meta/words' -e '^\.'
+	echo "$files" | grep -v -E -e '^(COPYING|README\.md)$' -e '\.(diff|svg|tsv)$' \
+		-e '^tests/meta/words' -e '^\.'
 }
 
 # hits FILE...: file:line:text of each word found, but for the exceptions
@@ -57,7 +58,7 @@ few_exceptions() {
 }
 
 tab=$(printf '\t')
-cd "$top" || exit 1
+list_files
 grep -v -e '^#' -e '^$' "$here/words.except" > "$tmp/exceptions"
 ktap_print_header
 ktap_set_plan 3

@@ -10,7 +10,8 @@
 # Link the libraries' headers to $tmp/include, for a compiler with a different C library.
 borrow_headers() {
 	mkdir -p "$tmp/include"
-	for header in archive.h archive_entry.h libkmod.h lzma.h lzma zstd.h lzo nettle gmp.h; do
+	for header in archive.h archive_entry.h libkmod.h lzma.h lzma zstd.h zstd_errors.h lzo \
+		nettle gmp.h; do
 		for dir in /usr/include "/usr/include/$(cc -print-multiarch)"; do
 			[ ! -e "$dir/$header" ] || ln -sfn "$dir/$header" "$tmp/include/$header"
 		done

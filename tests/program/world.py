@@ -5,6 +5,7 @@ It contains the program, a kernel's /sys/kernel and the files that a test adds. 
 chooses the kernel that the program sees, including its release.
 """
 
+import glob
 import hashlib
 import io
 import lzma
@@ -124,6 +125,9 @@ class World:
                 shutil.copy(word, self.root + word)
             elif word.startswith("/"):
                 shutil.copy(word, self.root + "/usr/lib")
+                # the C library looks for it when a thread ends
+                for other in glob.glob(os.path.dirname(word) + "/libgcc_s.so.1"):
+                    shutil.copy(other, self.root + "/usr/lib")
 
     def path(self, name):
         return self.root + name

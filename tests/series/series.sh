@@ -7,6 +7,11 @@
 # shellcheck source=../lib/test.sh
 . "$(dirname "$0")/../lib/test.sh"
 
+# The machine may not know who signs off.
+export GIT_CONFIG_COUNT=2
+export GIT_CONFIG_KEY_0=user.name GIT_CONFIG_VALUE_0="A Tester"
+export GIT_CONFIG_KEY_1=user.email GIT_CONFIG_VALUE_1=tester@localhost
+
 generate() {
 	SOURCE_DATE_EPOCH=1700000000 quiet make -s -C "$top" series KSRC="$1" OUT="$2"
 }
