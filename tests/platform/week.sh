@@ -187,6 +187,7 @@ var/lib/dpkg/(lock|lock-frontend|triggers/Lock)
 var/lib/systemd/(random-seed|catalog/database)
 var/lib/systemd/timers/[^/]*
 var/log/[^/]*
+var/tmp/systemd-private-[^/]*(/.*)?
 var/log/(apt|journal)(/.*)?
 ALLOWED
 
