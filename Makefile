@@ -185,7 +185,7 @@ dist: archive := $(out)/kheaders-$(version).tar
 dist:
 	@scripts/needs git xz
 	@mkdir -p $(out)
-	git archive --prefix=kheaders-$(version)/ -o $(archive).new HEAD
+	git -c tar.umask=0022 archive --prefix=kheaders-$(version)/ -o $(archive).new HEAD
 	xz -9 -c $(archive).new > $(archive).xz.new
 	@rm $(archive).new
 	@mv $(archive).xz.new $(archive).xz

@@ -57,7 +57,11 @@ static int walk_to_root(struct walk *w)
 		close(w->fd);
 	w->fd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	*w->real = '\0';
-	return w->fd < 0 ? fail_errno("/", NULL) : 0;
+	if (w->fd < 0) {
+		fail_errno("/", NULL);
+		return -1;
+	}
+	return 0;
 }
 
 /* Prepend the target of the link @part to the rest of the path. */

@@ -22,7 +22,7 @@ static void run_child(int dir, char *const argv[], int messages)
 
 	signal(SIGPIPE, SIG_DFL);
 	/* execvpe() searches the PATH of this process */
-	if (dup2(null, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0 ||
+	if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0 ||
 	    (messages >= 0 && dup2(messages, STDERR_FILENO) < 0) ||
 	    (dir != AT_FDCWD && fchdir(dir)) || setenv("PATH", SEARCH, 1))
 		_exit(126);

@@ -9,8 +9,11 @@
 # A tree with a kernel, whose index of modules is kept up to date.
 installs() {
 	put "$tmp/dest/lib/modules/$(cat "$kernel/release")/modules.dep" "" || return 1
+	# the compiler of the module may be where the program's libraries are not
 	quiet kmake -C "$top" KDIR="$kernel/kdir" BUILDDIR="$tmp/build" DESTDIR="$tmp/dest" \
-		PREFIX=/usr install || return 1
+		install-module &&
+		quiet make -s -C "$top" -o install-module BUILDDIR="$tmp/build" \
+			DESTDIR="$tmp/dest" PREFIX=/usr install || return 1
 	( cd "$tmp/dest" && find . -type f | sed "s,/$(cat "$kernel/release")/,/R/," | sort ) \
 		> "$tmp/files"
 	for file in ./etc/init.d/kheaders ./usr/sbin/kheaders ./usr/bin/kheaders-adb \

@@ -67,11 +67,11 @@ has_all_files() {
 	done < "$tmp/files"
 }
 
-# is_rendered FILE TO: it was copied, but for lines that were taken out
+# is_rendered FILE TO: it was copied, but for lines that were taken out, and may be run as before
 is_rendered() {
 	diff "$1" "$2" > "$tmp/diff"
 	[ $? -le 1 ] && ! grep -q '^>' "$tmp/diff" &&
-		[ "$(stat -c %a "$1")" = "$(stat -c %a "$2")" ] && return
+		[ "$(stat -c %A "$1" | cut -c 4)" = "$(stat -c %A "$2" | cut -c 4)" ] && return
 	ktap_print_msg "$2 is not made from $1"
 	show "$tmp/diff"
 	return 1
