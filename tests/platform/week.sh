@@ -187,8 +187,8 @@ var/lib/dpkg/(lock|lock-frontend|triggers/Lock)
 var/lib/systemd/(random-seed|catalog/database)
 var/lib/systemd/timers/[^/]*
 var/log/[^/]*
-var/tmp/systemd-private-[^/]*(/.*)?
 var/log/(apt|journal)(/.*)?
+var/tmp/systemd-private-[^/]*(/.*)?
 ALLOWED
 
 # What is on the disk at the end is what was there at first, without the kernel's packages.
