@@ -155,9 +155,8 @@ find_prefix() {
 	*) return ;;
 	esac
 	prefix=
-	for tool in ld ar nm objcopy objdump readelf strip; do
-		variables="$variables $(echo "$tool" | tr '[:lower:]' '[:upper:]')=$tool"
-	done
+	variables="$variables LD=ld AR=ar NM=nm OBJCOPY=objcopy OBJDUMP=objdump READELF=readelf"
+	variables="$variables STRIP=strip"
 }
 
 choose_gcc() {
@@ -198,13 +197,13 @@ choose_clang() {
 	variables="$variables CC=clang$suffix${lld:+ LD=$lld$suffix}"
 	[ -z "${CONFIG_AS_IS_LLVM:-}" ] || variables="$variables LLVM_IAS=1"
 	[ -z "${CONFIG_AS_IS_GNU:-}" ] || variables="$variables LLVM_IAS=0"
-	[ -n "$lld" ] || return
-	for tool in ar nm objcopy objdump readelf strip; do
-		if installed "llvm-$tool$suffix"; then
-			name=$(echo "$tool" | tr '[:lower:]' '[:upper:]')
-			variables="$variables $name=llvm-$tool$suffix"
-		elif [ -n "${CONFIG_LTO_CLANG:-}" ]; then
-			stop "the kernel's LTO needs llvm-$tool$suffix, which is not found; $how"
+	for name in ${lld:+AR NM OBJCOPY OBJDUMP READELF STRIP} \
+		${CONFIG_RUST_INLINE_HELPERS:+LLVM_LINK}; do
+		tool=llvm-$(echo "${name#LLVM_}" | tr '[:upper:]' '[:lower:]')$suffix
+		if installed "$tool"; then
+			variables="$variables $name=$tool"
+		elif [ -n "${CONFIG_LTO_CLANG:-}${CONFIG_RUST_INLINE_HELPERS:-}" ]; then
+			stop "this kernel needs $tool, which is not found; $how"
 		fi
 	done
 }
@@ -303,13 +302,12 @@ choose_btf() {
 	variables="$variables PAHOLE_VERSION=${CONFIG_PAHOLE_VERSION:-0}"
 }
 
-options='CC_IS_CLANG|LD_IS_LLD|AS_IS_LLVM|AS_IS_GNU|LTO_CLANG|GCC_VERSION|CLANG_VERSION'
-options="$options|DEBUG_INFO_BTF_MODULES|PAHOLE_VERSION"
+options='(CC|LD|AS)_IS_|LTO_|(GCC|CLANG|PAHOLE)_V|DEBUG_INFO_BTF_|RUST_INLINE_'
 variables=
 
 case ${1:-} in
 build)
-	eval "$(grep -E "^CONFIG_($options)=[y0-9]+\$" include/config/auto.conf)"
+	eval "$(grep -E "^CONFIG_($options)[A-Z_]*=[y0-9]+\$" include/config/auto.conf)"
 	check_programs
 	choose_compiler
 	choose_btf

@@ -46,7 +46,7 @@ numbers() {
 	sed -n 's/^\(VERSION\|PATCHLEVEL\|SUBLEVEL\) = //p' "$1/Makefile" | tr '\n' .
 }
 
-# Set from to the tree that has rust/ and the generator of target.json.
+# Set from to the tree that has rust/ and the generator of target.json, which x86 needs.
 find_sources() {
 	from=${KSRC:-.}
 	[ -e "$from/rust/kernel/lib.rs" ] ||
@@ -87,9 +87,14 @@ make_stage() {
 	cp -R "$from/rust" .rust/rust
 	link include/uapi ../../../ .rust/include/uapi
 	link include ../../ .rust/include
-	"$rustc" --edition=2021 -O -o .rust/generate_rust_target \
-		"$from/scripts/generate_rust_target.rs"
-	.rust/generate_rust_target < include/config/auto.conf > .rust/scripts/target.json
+	# of the others rustc knows the target
+	target=
+	if grep -q -s 'target\.json' arch/*/Makefile*; then
+		target=.rust/scripts/target.json
+		"$rustc" --edition=2021 -O -o .rust/generate_rust_target \
+			"$from/scripts/generate_rust_target.rs"
+		.rust/generate_rust_target < include/config/auto.conf > "$target"
+	fi
 	link scripts ../../ .rust/scripts
 	link . ../ .rust
 	# bindgen reads headers from the whole source, and a script checks its libclang
@@ -104,6 +109,8 @@ write_kbuild() {
 		targets="$targets rust/libpin_init_internal.so rust/pin_init.o"
 	[ ! -e .rust/rust/zerocopy-derive ] ||
 		targets="$targets rust/libzerocopy_derive.so rust/zerocopy.o"
+	! grep -q -x CONFIG_RUST_INLINE_HELPERS=y .config ||
+		targets="$targets rust/helpers/helpers_module.bc"
 	old=
 	[ -z "$generated" ] || old="libclang_maj_ver=16 $(cd .rust &&
 		find rust -name '*generated*.rs' | sed 's/^/-o /' | tr '\n' ' ')"
@@ -124,6 +131,6 @@ write_kbuild
 "$1" $jobs -C .rust M="$PWD/.rust/module" CONFIG_DEBUG_INFO_BTF_MODULES= modules
 rm -rf .rust.old
 [ ! -e rust ] || mv rust .rust.old
-mv .rust/scripts/target.json scripts
+[ -z "$target" ] || mv "$target" scripts
 mv .rust/rust .
 rm -rf .rust .rust.old

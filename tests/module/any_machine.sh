@@ -32,7 +32,7 @@ make_tree() {
 		AR = $(CROSS_COMPILE)ar
 		-include .kernelvariables
 		include include/config/auto.conf
-		modules clean: ; @echo "$@: $(CC) $(LD) $(AR) $(LLVM_IAS)"; \
+		modules clean: ; @echo "$@: $(CC) $(LD) $(AR) $(LLVM_IAS) $(LLVM_LINK)"; \
 			echo "btf: $(CONFIG_DEBUG_INFO_BTF_MODULES)"
 		endif
 	END
@@ -77,7 +77,8 @@ build() {
 		> "$tmp/out" 2> "$tmp/err"
 }
 
-# takes WORDS [ARGUMENT]...: the build has these for CC, LD, AR, LLVM_IAS, and prints nothing
+# takes WORDS [ARGUMENT]...: the build has these for CC, LD, AR, LLVM_IAS and LLVM_LINK, and
+# prints nothing
 takes() {
 	want=$1
 	shift
@@ -163,11 +164,11 @@ check_clang() {
 	done
 	check "another version: one line names the right one" \
 		'prints "apt install clang-19 lld-19 llvm-19" &&
-		grep -q -x "modules: clang ld.lld llvm-ar 1" "$tmp/out"'
+		grep -q -x "modules: clang ld.lld llvm-ar 1 *" "$tmp/out"'
 	compiler clang-19 19
 	check "the right one without its lld: not taken" \
 		'prints "apt install clang-19 lld-19 llvm-19" &&
-		grep -q -x "modules: clang ld.lld llvm-ar 1" "$tmp/out"'
+		grep -q -x "modules: clang ld.lld llvm-ar 1 *" "$tmp/out"'
 	rm "$bin/clang-19"
 	check "what dkms gives is respected" 'takes "clang ld.lld ar" CC=clang LD=ld.lld'
 	rm "$bin/ld.lld"
@@ -180,6 +181,12 @@ check_clang() {
 	built_by clang 19 LD_IS_BFD AS_IS_GNU
 	compiler clang-19 19
 	check "clang with GNU ld and as" 'takes "clang-19 ld ar 0"'
+	built_by clang 19 LD_IS_BFD AS_IS_LLVM RUST_INLINE_HELPERS
+	compiler clang-19 19
+	check "C inlined into Rust without llvm-link" \
+		'prints "this kernel needs llvm-link-19, which is not found; install it"'
+	compiler llvm-link-19 19
+	check "and with it" 'takes "clang-19 ld ar 1 llvm-link-19"'
 }
 
 # swap OLD NEW: in the program that is tested
@@ -435,6 +442,7 @@ rust_from_source() {
 			CONFIG_I=-5 >> "$tree/.config" &&
 		echo CONFIG_64BIT=y > "$tree/include/config/auto.conf" &&
 		mkdir -p "$tree/include/generated" && : > "$tree/include/generated/rustc_cfg" &&
+		put "$tree/arch/x86/Makefile.um" "--target=scripts/target.json" &&
 		touch -d 2001-01-01 "$tree/Makefile" &&
 		crates_build KSRC="../source" || return 1
 	like "$tmp/links" <<- END && like "$tmp/files" <<- END && like "$tmp/Kbuild" <<- 'END' &&
@@ -442,6 +450,7 @@ rust_from_source() {
 		.kernelvariables ../.kernelvariables
 		GNUmakefile .././GNUmakefile
 		Makefile .././Makefile
+		arch .././arch
 		include/config ../../include/config
 		include/generated ../../include/generated
 		include/uapi/linux ../../../include/uapi/linux
@@ -517,6 +526,16 @@ rust_again() {
 		grep -q -e "^-j.*, $tmp/library$" "$tmp/make.arguments"
 }
 
+# Only x86 has a target of its own; and clang compiles the helpers that it will inline.
+rust_known_target() {
+	rm "$tree/scripts/target.json" "$tmp/rustc.arguments" &&
+		put "$tree/arch/x86/Makefile.um" "--target=aarch64-unknown-none" &&
+		echo CONFIG_RUST_INLINE_HELPERS=y >> "$tree/.config" && crates_build &&
+		[ ! -e "$tmp/rustc.arguments" ] && [ ! -e "$tree/scripts/target.json" ] &&
+		! grep target "$tmp/files" &&
+		grep -q ' rust/helpers/helpers_module\.bc$' "$tmp/Kbuild"
+}
+
 # A build that fails leaves the crates of the last.
 rust_fails() {
 	echo last > "$tree/rust/libkernel.rmeta" && : > "$tmp/fails" && ! crates_build &&
@@ -556,15 +575,16 @@ check_rust() {
 	ln -s /bin/true "$bin/bindgen"
 	check "crates from the source" rust_from_source
 	check "crates from the archive" rust_again
+	check "a target that rustc knows" rust_known_target
 	check "a build that fails" rust_fails
 	mv "$tmp/Makefile" "$tree"
-	rm -rf "$tree/rust" "$tree/.rust" "$tree/.config" "$tree/scripts/target.json"
+	rm -rf "$tree/rust" "$tree/.rust" "$tree/.config" "$tree/arch"
 }
 
 ktap_print_header
 make_tree
 make_machine || ktap_exit_fail_msg "no programs to test with"
-ktap_set_plan 81
+ktap_set_plan 84
 check_gcc
 check_debian
 check_clang

@@ -105,8 +105,9 @@ rust_sources() {
 		rust/doctests_kernel_generated.rs rust/helpers/helpers.c \
 		rust/helpers/helpers_module.bc || return 1
 	# shellcheck disable=SC2086
-	tree_with RUST KHEADERS_RUST RUST_INLINE_HELPERS && add $all \
-		rust/helpers/helpers_module.bc && packs "$conf" rust/helpers/helpers_module.bc &&
+	tree_with RUST KHEADERS_RUST RUST_INLINE_HELPERS && add $all rust/helpers/helpers.c \
+		rust/helpers/helpers_module.bc && packs "$conf" rust/helpers/helpers.c &&
+		not_packed rust/helpers/helpers_module.bc &&
 		rm "$conf/rust/bindings/bindings_generated.rs" &&
 		fails_with "rust/bindings/bindings_generated.rs: not in" pack -b "$conf" -l
 }
