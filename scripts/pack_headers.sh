@@ -14,7 +14,7 @@
 #/   -a ARCH     directory of the architecture below arch/; found by default
 #/   -c CONTENT  full (default): what "make M=" needs; headers: for tracing only
 #/   -f LIST     pack the files of LIST, the output of -l for the same options
-#/   -k          keep the comments in the headers
+#/   -k          keep the comments
 #/   -m FILE     pack FILE as Module.symvers instead of the build tree's
 #/   -o FILE     the archive to write
 #/   -l          list what would be packed: tree, name, size in bytes, mtime
@@ -229,6 +229,7 @@ copy_files() {
 	rustc_cfg=$tmp/tree/include/generated/rustc_cfg
 	[ ! -e "$rustc_cfg" ] || : > "$rustc_cfg"
 	[ "$content" = headers ] || { clean_scripts; strip_programs; }
+	[ "$content" = headers ] || [ -n "$keep" ] || shorten_scripts
 	# grep must list every file as free of keys, so that a failing grep is noticed
 	grep -r -L -e 'PRIVATE KEY\( BLOCK\)*-\{5\}' "$tmp/tree" > "$tmp/free" || true
 	[ "$(wc -l < "$tmp/free")" -eq "$(wc -l < "$list")" ] ||
@@ -265,6 +266,16 @@ clean_scripts() {
 		[ -s "$tmp/script" ] || die sed "no output for $file"
 		cat "$tmp/script" > "$file" || die "$file" "cannot be written"
 	done < "$tmp/scripts"
+}
+
+# The scripts of this project keep their usage, which they print, and no other comment.
+shorten_scripts() {
+	for file in "$tmp/tree/scripts"/kheaders_*.sh; do
+		sed -e '/^# SPDX/b' -e '/^[[:blank:]]*#\( \|$\)/d' "$file" > "$tmp/script" ||
+			die sed "failed"
+		[ -s "$tmp/script" ] || die sed "no output for $file"
+		cat "$tmp/script" > "$file" || die "$file" "cannot be written"
+	done
 }
 
 # Print an ELF file's machine, e_machine in bytes 19 and 20 of the header.
