@@ -128,7 +128,8 @@ write_rustc_cfg
 make_stage
 write_kbuild
 # shellcheck disable=SC2086	# nothing, or an option
-"$1" $jobs -C .rust M="$PWD/.rust/module" CONFIG_DEBUG_INFO_BTF_MODULES= modules
+"$1" $jobs -C .rust M="$PWD/.rust/module" CONFIG_DEBUG_INFO_BTF_MODULES= \
+	KCPPFLAGS="${KCPPFLAGS:-} -fmacro-prefix-map=$PWD/.rust/=" modules
 rm -rf .rust.old
 [ ! -e rust ] || mv rust .rust.old
 [ -z "$target" ] || mv "$target" scripts

@@ -473,7 +473,8 @@ rust_from_source() {
 		need-modorder=  rust/libmacros.so rust/kernel.o rust/uapi.o rust/build_error.o
 	END
 		[ "$(cat "$tmp/make.arguments")" = "-j$(nproc) -C .rust M=$tree/.rust/module $(
-			)CONFIG_DEBUG_INFO_BTF_MODULES= modules, unset" ] &&
+			)CONFIG_DEBUG_INFO_BTF_MODULES= $(
+			)KCPPFLAGS= -fmacro-prefix-map=$tree/.rust/= modules, unset" ] &&
 		[ "$(cat "$tmp/rustc.arguments")" = "--edition=2021 -O -o $(
 			).rust/generate_rust_target $(
 			)$tmp/source/scripts/generate_rust_target.rs" ] &&
