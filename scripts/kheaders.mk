@@ -84,12 +84,12 @@ kheaders-gendwarfksyms-libs := -ldw -lelf -lz
 kheaders-recordmcount := scripts/recordmcount.c
 kheaders-tracepoint-update := scripts/tracepoint-update.c $(wildcard scripts/elf-parse.c)
 
-# CONFIG_KHEADERS_TOOL_SOURCES packs makefiles, too.  Other programs whose sources are not
-# all in the tree are built from KSRC.
-kheaders-inside := $(if $(KSRC),,$(foreach tool,$(filter tools/%,$(kheaders-remade)),\
-	$(if $(wildcard $(dir $(tool))Makefile),$(tool))))
+# Programs below tools/ are built by their own makefiles, which are in KSRC or packed by
+# CONFIG_KHEADERS_TOOL_SOURCES.  Others whose sources are not in the tree are built from KSRC.
+kheaders-tools := $(foreach tool,$(filter tools/%,$(kheaders-remade)),\
+	$(if $(wildcard $(KSRC:%=%/)$(dir $(tool))Makefile),$(tool)))
 kheaders-sources = $(or $(strip $(kheaders-$(notdir $1))),the-source-of-$(notdir $1))
-kheaders-outside := $(strip $(foreach tool,$(filter-out $(kheaders-inside),$(kheaders-remade)),\
+kheaders-outside := $(strip $(foreach tool,$(filter-out $(kheaders-tools),$(kheaders-remade)),\
 	$(if $(filter-out $(wildcard $(call kheaders-sources,$(tool))),\
 	$(call kheaders-sources,$(tool))),$(tool))))
 
@@ -112,7 +112,7 @@ hosttools: $(addsuffix .new,$(kheaders-remade))
 		$(CURDIR) run on this machine)$(if \
 		$(KSRC),,$(kheaders-outside:%= KSRC=DIR would rebuild %))"
 
-$(addsuffix .new,$(filter-out $(kheaders-inside) $(kheaders-outside),$(kheaders-remade))): %.new:
+$(addsuffix .new,$(filter-out $(kheaders-tools) $(kheaders-outside),$(kheaders-remade))): %.new:
 	@echo "  HOSTCC  $*"
 	@$(HOSTCC) -O2 -w -I$(@D) -Iscripts/include -idirafter tools/include -o $@ \
 		$(call kheaders-sources,$*) $(kheaders-$(notdir $*)-libs)
@@ -120,11 +120,11 @@ $(addsuffix .new,$(filter-out $(kheaders-inside) $(kheaders-outside),$(kheaders-
 # Only BPF programs include the header that libbpf's makefile would generate in Python.  With -w
 # the -Werror of these makefiles does not stop a compiler that knows more warnings.
 kheaders-arch := $(notdir $(patsubst %/Makefile,%,$(firstword $(wildcard arch/*/Makefile))))
-$(addsuffix .new,$(kheaders-inside)): %.new:
+$(addsuffix .new,$(kheaders-tools)): %.new:
 	@echo "  HOSTCC  $*"
 	@rm -rf ".hosttools/$(@D)" && mkdir -p ".hosttools/$(@D)/libbpf"
 	@touch ".hosttools/$(@D)/bpf_helper_defs.h" ".hosttools/$(@D)/libbpf/bpf_helper_defs.h"
-	@LDFLAGS= $(MAKE) -s --no-print-directory -C tools \
+	@LDFLAGS= $(MAKE) -s --no-print-directory -C "$(KSRC:%=%/)tools" \
 		O="$(CURDIR)/.hosttools" subdir=tools CONFIG_SHELL=sh \
 		HOSTCC='$(HOSTCC) -w' ARCH=$(kheaders-arch) SRCARCH=$(kheaders-arch) \
 		$(patsubst tools/%/,%,$(dir $@))
@@ -136,16 +136,14 @@ ifdef KSRC
 kheaders-unneeded := CONFIG_MODULE_SIG_FORMAT= CONFIG_SYSTEM_TRUSTED_KEYRING= \
 	CONFIG_SYSTEM_REVOCATION_LIST= CONFIG_RUST=
 $(addsuffix .new,$(kheaders-outside)): kheaders-ksrc
-	@cp ".hosttools/$(@:.new=)" "$@"
+	@cp ".hosttools/ksrc/$(@:.new=)" "$@"
 
-kheaders-targets := $(sort $(foreach tool,$(kheaders-outside),\
-	$(if $(filter tools/%,$(tool)),$(patsubst %/,%,$(dir $(tool))),modules_prepare)))
 kheaders-ksrc:
 	@test -e "$(KSRC)/scripts/basic/fixdep.c" || { \
 		echo "hosttools: $(KSRC): not a kernel source tree" >&2; exit 1; }
-	@rm -rf .hosttools && mkdir .hosttools && cp .config .hosttools
-	@$(MAKE) -s -C "$(KSRC)" O="$(CURDIR)/.hosttools" olddefconfig
-	@$(MAKE) -s -C "$(KSRC)" O="$(CURDIR)/.hosttools" $(kheaders-unneeded) $(kheaders-targets)
+	@rm -rf .hosttools/ksrc && mkdir -p .hosttools/ksrc && cp .config .hosttools/ksrc
+	@$(MAKE) -s -C "$(KSRC)" O="$(CURDIR)/.hosttools/ksrc" olddefconfig
+	@$(MAKE) -s -C "$(KSRC)" O="$(CURDIR)/.hosttools/ksrc" $(kheaders-unneeded) modules_prepare
 endif
 
 endif
