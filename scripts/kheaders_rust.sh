@@ -46,7 +46,7 @@ numbers() {
 	sed -n 's/^\(VERSION\|PATCHLEVEL\|SUBLEVEL\) = //p' "$1/Makefile" | tr '\n' .
 }
 
-# Set from to the tree that has rust/ and the generator of target.json, which x86 needs.
+# Set from to the tree that has rust/ and, for x86, the generator of target.json.
 find_sources() {
 	from=${KSRC:-.}
 	[ -e "$from/rust/kernel/lib.rs" ] ||
@@ -87,7 +87,7 @@ make_stage() {
 	cp -R "$from/rust" .rust/rust
 	link include/uapi ../../../ .rust/include/uapi
 	link include ../../ .rust/include
-	# of the others rustc knows the target
+	# for any other architecture, rustc has a target of its own
 	target=
 	if grep -q -s 'target\.json' arch/*/Makefile*; then
 		target=.rust/scripts/target.json

@@ -228,8 +228,7 @@ copy_files() {
 	# only rustc reads its content, which would take 41 kB in the archive
 	rustc_cfg=$tmp/tree/include/generated/rustc_cfg
 	[ ! -e "$rustc_cfg" ] || : > "$rustc_cfg"
-	[ "$content" = headers ] || { clean_scripts; strip_programs; }
-	[ "$content" = headers ] || [ -n "$keep" ] || shorten_scripts
+	[ "$content" = headers ] || { clean_scripts; shorten_scripts; strip_programs; }
 	# grep must list every file as free of keys, so that a failing grep is noticed
 	grep -r -L -e 'PRIVATE KEY\( BLOCK\)*-\{5\}' "$tmp/tree" > "$tmp/free" || true
 	[ "$(wc -l < "$tmp/free")" -eq "$(wc -l < "$list")" ] ||
@@ -252,29 +251,33 @@ clean_config() {
 	done
 }
 
+# edit FILE ARGUMENT...: replace FILE by what sed makes of it
+edit() {
+	file=$1
+	shift
+	sed "$@" "$file" > "$tmp/script" || die sed "failed"
+	[ -s "$tmp/script" ] || die sed "no output for $file"
+	cat "$tmp/script" > "$file" || die "$file" "cannot be written"
+}
+
 # Let scripts name interpreters where every system has them.  Nix replaces them by paths in its
 # store, which may be gone by the time that the archive is used.
 clean_scripts() {
 	grep -r -l -I '^#! */[^ ]*/bin/' "$tmp/tree/scripts" "$tmp/tree/arch" > "$tmp/scripts" ||
 		[ $? -eq 1 ] || die grep "failed"
-	while read -r file; do
-		sed -e '1!b' -e '/^#! *\/usr\/bin\//b' \
+	while read -r script; do
+		edit "$script" -e '1!b' -e '/^#! *\/usr\/bin\//b' \
 			-e 's,^#! */[^ ]*/bin/sh\( .*\)*$,#!/bin/sh\1,' -e t \
 			-e 's,^#! */[^ ]*/bin/\([^ /]*\)$,#!/usr/bin/env \1,' -e t \
-			-e 's,^#! */[^ ]*/bin/\([^ /]* .*\)$,#!/usr/bin/env -S \1,' \
-			"$file" > "$tmp/script" || die sed "failed"
-		[ -s "$tmp/script" ] || die sed "no output for $file"
-		cat "$tmp/script" > "$file" || die "$file" "cannot be written"
+			-e 's,^#! */[^ ]*/bin/\([^ /]* .*\)$,#!/usr/bin/env -S \1,'
 	done < "$tmp/scripts"
 }
 
 # The scripts of this project keep their usage, which they print, and no other comment.
 shorten_scripts() {
-	for file in "$tmp/tree/scripts"/kheaders_*.sh; do
-		sed -e '/^# SPDX/b' -e '/^[[:blank:]]*#\( \|$\)/d' "$file" > "$tmp/script" ||
-			die sed "failed"
-		[ -s "$tmp/script" ] || die sed "no output for $file"
-		cat "$tmp/script" > "$file" || die "$file" "cannot be written"
+	[ -z "$keep" ] || return 0
+	for script in "$tmp/tree/scripts"/kheaders_*.sh; do
+		edit "$script" -e '/^# SPDX/b' -e '/^[[:blank:]]*# /d' -e '/^[[:blank:]]*#$/d'
 	done
 }
 

@@ -170,6 +170,7 @@ keeps_comments() {
 		[ -e "$source/$name" ] || continue
 		cmp "$source/$name" "$tmp/commented/$name" || return 1
 	done < "$tmp/headers"
+	cmp "$top/scripts/kheaders_host.sh" "$tmp/commented/scripts/kheaders_host.sh"
 }
 
 # pack_with OPTION...: print the strip_comments options that give the packed overflow.h
