@@ -8,7 +8,8 @@
 #H   make demo        show everything in a virtual machine, on a bare Debian 12 or later
 #H   make check       install what the tests need, and run those that CI runs;
 #H                    T="strip guest@6.12" selects tests, J=N runs N at once
-#H   make check-all   run all tests on all kernel series; takes hours
+#H   make check-all   run all tests on all kernel series; takes hours.  It continues where it
+#H                    ended on the same commit, and T= makes it in parts
 #H   make list-tests  list the tests with their purpose
 #H
 #H   make KDIR=DIR    build kheaders.ko for the kernel whose build tree is DIR
@@ -135,7 +136,7 @@ check-all: T = all
 check-all: TIMEOUT = 7200
 check-all: deps
 	@mkdir -p $(out)
-	@$(call run_tests,-c -r $(out)/check-all all)
+	@$(call run_tests,-c -r $(out)/check-all $(T))
 
 lint: T = lint words places docs
 lint: deps

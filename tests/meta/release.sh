@@ -135,6 +135,22 @@ continues() {
 		commit_all && continued "bad good skips " && continued "bad skips "
 }
 
+# A long run can be made of short ones.
+in_parts() {
+	ready && fake one 'echo 1..1; echo ok 1 a' && fake two 'echo 1..1; echo not ok 1 a' &&
+		rm -f "$tmp/report" || return 1
+	for part in one two; do
+		"$clone/tests/run" -c -r "$tmp/report" "$tmp/$part" > "$tmp/output" 2>&1
+	done
+	grep -q -x "$tmp/one 1 0 0 [0-9]*" "$tmp/report" &&
+		grep -q -x "$tmp/two 0 1 0 [0-9]*" "$tmp/report" &&
+		! "$clone/tests/run" -c -r "$tmp/report" "$tmp/one" "$tmp/two" \
+			> "$tmp/output" 2>&1 &&
+		grep -q -x '1 passed, 1 failed, 0 skipped' "$tmp/output" && return
+	show "$tmp/output" "$tmp/report"
+	return 1
+}
+
 # A run that is ended leaves the report of what had passed.
 interrupted() {
 	ready && fake good 'echo 1..1; echo ok 1 a' && fake late 'sleep 60' &&
@@ -167,7 +183,7 @@ report_elsewhere() {
 
 ktap_print_header
 [ -e "$top/.git" ] || ktap_skip_all "not a git checkout"
-ktap_set_plan 12
+ktap_set_plan 13
 ktap_test_result "what is whole is tagged, once" whole
 ktap_test_result "a dirty tree is refused" dirty
 ktap_test_result "stale NEWS are refused" stale_news
@@ -178,6 +194,7 @@ ktap_test_result "a check-all of another commit is refused" of_another_commit
 ktap_test_result "tests/run writes the report" report_of_run
 ktap_test_result "a report that cannot be written" report_elsewhere
 ktap_test_result "a run continues where it ended" continues
+ktap_test_result "a run can be made in parts" in_parts
 ktap_test_result "a run that is interrupted leaves its report" interrupted
 ktap_test_result "check-all leaves the documents alone" leaves_documents
 ktap_finished
