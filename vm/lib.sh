@@ -71,7 +71,7 @@ apt_private() {
 # debian_root SUITE DIR SOURCES OPTION...: make a root file system for $arch in DIR, which is
 # removed first, by mmdebstrap with more options; SOURCES is a sources.list
 debian_root() {
-	suite=$1
+	codename=$1
 	dir=$2
 	sources=$3
 	shift 3
@@ -86,8 +86,8 @@ debian_root() {
 	# shellcheck disable=SC2086	# words
 	$namespace mmdebstrap --architectures="$arch" \
 		--aptopt='Acquire::Check-Valid-Until "false"' --dpkgopt=force-unsafe-io \
-		"$@" "$suite" "$dir" "$sources" \
+		"$@" "$codename" "$dir" "$sources" \
 		> "$dir.log" 2>&1 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&- && return
 	cat "$dir.log" >&2
-	die "$suite" "mmdebstrap failed"
+	die "$codename" "mmdebstrap failed"
 }
