@@ -54,7 +54,7 @@ reverse_module() {
 
 reverse_loads() {
 	cp "$tmp/modules/kheaders_test.ko" "$tmp/share" &&
-		quiet "$top/vm/run" -k "$foreign" -s "$tmp/share" -t 300 \
+		quiet "$top/vm/run" -k "$foreign" -s "$tmp/share" \
 			'insmod /share/kheaders_test.ko && dmesg | grep "kheaders_test: .* processes"'
 }
 

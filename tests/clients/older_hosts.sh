@@ -59,7 +59,7 @@ rebuilt() {
 
 loads() {
 	mkdir "$tmp/share" && cp "$tmp/test_modules/kheaders_test.ko" "$tmp/share" &&
-		quiet "$top/vm/run" -k "$kernel" -s "$tmp/share" -t 300 \
+		quiet "$top/vm/run" -k "$kernel" -s "$tmp/share" \
 			'insmod /share/kheaders_test.ko'
 }
 

@@ -22,7 +22,7 @@ go_reader() {
 		return 1
 	code=$(sed -n 's/^#define LINUX_VERSION_CODE *//p' \
 		"$built/tree/include/generated/uapi/linux/version.h")
-	"$top/vm/run" -k "$kernel" -s "$tmp/share" -m 2048 -t 300 '
+	"$top/vm/run" -k "$kernel" -s "$tmp/share" -m 2048 '
 		mkdir -p "/lib/modules/$(uname -r)/updates" &&
 		cp /share/kheaders.ko "/lib/modules/$(uname -r)/updates" && depmod || exit 1
 		/share/reader /sys/kernel/kheaders.tar.xz /tmp/tree '"$code"' || exit 1

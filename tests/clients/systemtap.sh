@@ -38,7 +38,7 @@ compiles() {
 
 runs() {
 	cp "$tmp/kheaders_stap.ko" "$tmp/share" &&
-		"$top/vm/run" -k "$kernel" -d "$disk" -s "$tmp/share" -m 2048 -t 300 '
+		"$top/vm/run" -k "$kernel" -d "$disk" -s "$tmp/share" -m 2048 '
 			mount -t debugfs debugfs /sys/kernel/debug
 			staprun /share/kheaders_stap.ko' \
 			> "$tmp/output" 2>&1

@@ -64,7 +64,7 @@ without() {
 kernel_takes_it() {
 	mkdir "$tmp/share" && cp "$tmp/btf" "$tmp/share" &&
 		cp "$tmp/ours/module.ko" "$tmp/share/kheaders_test.ko" || return 1
-	quiet "$top/vm/run" -k "$kernel" -s "$tmp/share" -t 300 \
+	quiet "$top/vm/run" -k "$kernel" -s "$tmp/share" \
 		'cmp /share/btf /sys/kernel/btf/vmlinux && insmod /share/kheaders_test.ko &&
 			[ -s /sys/kernel/btf/kheaders_test ]'
 }

@@ -22,7 +22,7 @@ grep -q "^kheaders " /proc/modules || echo "not loaded"
 dmesg | grep kheaders:'
 
 boot() {
-	"$top/vm/run" -k "$kernel" -s "$tmp/share" -t 400 "$try_it" > "$tmp/output" 2>&1
+	"$top/vm/run" -k "$kernel" -s "$tmp/share" "$try_it" > "$tmp/output" 2>&1
 	grep -q '^no file$' "$tmp/output" && grep -q '^not loaded$' "$tmp/output" &&
 		! grep -q '^status: 0$' "$tmp/output" && return
 	show "$tmp/output"

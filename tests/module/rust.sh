@@ -34,7 +34,7 @@ make_rust() {
 
 loads() {
 	mkdir "$tmp/share" && cp "$tmp/modules"/*.ko "$tmp/share" || return 1
-	"$top/vm/run" -k "$kernel" -s "$tmp/share" -t 300 \
+	"$top/vm/run" -k "$kernel" -s "$tmp/share" \
 		'insmod /share/kheaders_rust.ko && insmod /share/kheaders_mixed.ko &&
 			rmmod kheaders_rust && dmesg' > "$tmp/dmesg" 2>&1 &&
 		grep -q 'kheaders_rust: numbers \[1, 4, 9, 16\]' "$tmp/dmesg" &&

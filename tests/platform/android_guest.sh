@@ -33,7 +33,7 @@ make_share() {
 guest() {
 	build "$1" || return 1
 	[ "$1" = y ] || cp "$kernel/modules/kernel/kernel/kheaders/kheaders.ko" "$tmp/share"
-	"$top/vm/run" -k "$kernel" -s "$tmp/share" -t 300 "$prepare
+	"$top/vm/run" -k "$kernel" -s "$tmp/share" "$prepare
 $2" > "$tmp/output.$1" 2> "$tmp/run.log" && show "$tmp/output.$1" && return
 	show "$tmp/output.$1" "$tmp/run.log"
 	return 1

@@ -152,7 +152,7 @@ works_there() {
 	rm -rf "$tmp/share"
 	mkdir -p "$tmp/share" && cp -r "$1" "$tmp/share/target" &&
 		cp -rL "$sysroot/usr/lib/$gnu" "$tmp/share/lib" 2> /dev/null
-	"$top/vm/run" -k "$kernel" -s "$tmp/share" -m 2048 -t 300 \
+	"$top/vm/run" -k "$kernel" -s "$tmp/share" -m 2048 \
 		"$works" > "$tmp/guest.log" 2>&1 &&
 		show "$tmp/guest.log" && grep -q '/updates/kheaders.ko$' "$tmp/guest.log" &&
 		grep -q '/var/cache/kheaders/.*: matches the archive' "$tmp/guest.log" && return

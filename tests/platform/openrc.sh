@@ -10,7 +10,7 @@
 # guest OPTIONS COMMAND: run it, with its output in $tmp/output
 guest() {
 	# shellcheck disable=SC2086	# words
-	"$top/vm/run" -k "$kernel" -s "$tmp/share" -d "$tmp/disk" $1 -m 2048 -t 600 "$2" \
+	"$top/vm/run" -k "$kernel" -s "$tmp/share" -d "$tmp/disk" $1 -m 2048 "$2" \
 		> "$tmp/output" 2>&1 && return
 	show "$tmp/output"
 	return 1

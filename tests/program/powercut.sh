@@ -46,7 +46,7 @@ kheaders verify && echo "last: complete"'
 cut_after() {
 	: > "$tmp/output"
 	TMPDIR=$tmp/run setsid "$top/vm/run" -k "$kernel" -s "$tmp/share" -d "$tmp/disk" -w \
-		-m 1024 -t 300 "KHEADERS_CUT=$2; $guest" > "$tmp/output" 2>&1 &
+		-m 1024 "KHEADERS_CUT=$2; $guest" > "$tmp/output" 2>&1 &
 	pid=$!
 	waited=0
 	until grep -q '^go' "$tmp/output"; do
@@ -76,7 +76,7 @@ cut_all() {
 # Measure an extraction in the guest, to spread the cuts over it.
 # shellcheck disable=SC2016	# the guest's shell expands it
 measure() {
-	"$top/vm/run" -k "$kernel" -s "$tmp/share" -d "$disk" -m 1024 -t 300 '
+	"$top/vm/run" -k "$kernel" -s "$tmp/share" -d "$disk" -m 1024 '
 		began=$(date +%s%N)
 		/share/kheaders extract --quiet --no-link --archive /share/archive.tar.xz || exit 1
 		echo "took $((($(date +%s%N) - began) / 1000000))"' > "$tmp/output" 2>&1 || {
@@ -94,7 +94,7 @@ never_partial() {
 }
 
 recovers() {
-	"$top/vm/run" -k "$kernel" -s "$tmp/share" -d "$tmp/disk" -w -m 1024 -t 300 \
+	"$top/vm/run" -k "$kernel" -s "$tmp/share" -d "$tmp/disk" -w -m 1024 \
 		"KHEADERS_CUT=last; $guest" > "$tmp/output" 2>&1
 	grep -q '^last: complete' "$tmp/output" && grep -q -x "left: [^ ]* " "$tmp/output" && return
 	show "$tmp/output"

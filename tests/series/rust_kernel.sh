@@ -140,7 +140,7 @@ loads() {
 	set --
 	[ ! -e "$tmp/share/rust_misc_device.ko" ] ||
 		set -- 'rust_misc_device: Initiali[sz]ing Rust Misc Device'
-	"$top/vm/run" -k "$kernel" -s "$tmp/share" -t 300 \
+	"$top/vm/run" -k "$kernel" -s "$tmp/share" \
 		"$load rmmod kheaders_rust; dmesg" > "$tmp/dmesg" 2>&1
 	logs 'kheaders_rust: numbers \[1, 4, 9, 16\]' 'kheaders_rust: sum 30' \
 		'kheaders_mixed: C returns 42' 'rust_minimal: Rust minimal sample (init)' "$@"
