@@ -60,6 +60,21 @@ sig_enforced() {
 	return 1
 }
 
+# In an older machine the programs are rebuilt from the sources in the tree, and do the same.
+tool_sources() {
+	root=$("$top/vm/rootfs" 5.10 host) || return 1
+	"$top/vm/chroot" "$root" make -C "$tmp/from/tree" hosttools > "$tmp/output" 2>&1
+	show "$tmp/output"
+	for program in tools/objtool/objtool tools/bpf/resolve_btfids/resolve_btfids; do
+		grep -q "rebuilt $program;" "$tmp/output" || return 1
+	done
+	rm -rf "$tmp/from/test_modules"
+	cp -r "$top/selftests/test_modules" "$tmp/from" &&
+		quiet kmake -C "$tmp/from/tree" M="$tmp/from/test_modules" modules &&
+		cmp "$tmp/from/test_modules/kheaders_test.ko" \
+			"$tmp/share/test_modules/kheaders_test.ko"
+}
+
 # The tree's makefile chooses clang by itself.
 plain_make() {
 	set --
@@ -83,6 +98,9 @@ check_variant() {
 		check "no key in the archive" no_key
 		check "an unsigned module is refused for its signature" sig_enforced
 		;;
+	btf)
+		check "make hosttools needs no other source" tool_sources
+		;;
 	clang|gki)
 		check "plain make builds the same module" plain_make
 		;;
@@ -99,7 +117,7 @@ exit \$rc"
 ktap_print_header
 # shellcheck disable=SC2086	# words
 set -- $variants
-ktap_set_plan $(($# * 2 + ($# > 1 ? 4 : 1)))
+ktap_set_plan $(($# * 2 + ($# > 1 ? 5 : 1)))
 for variant; do
 	check_variant
 done
