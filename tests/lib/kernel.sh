@@ -22,9 +22,9 @@ build() {
 	archive=$obj/kernel/kheaders/kheaders_data.tar.xz
 	# see vm/config/variant/gki
 	[ "$variant" != gki ] || sed -i '/ vmlinux: section mismatch in reference/d' "$tmp/built"
-	# um: ld and the kernel's makefile always print these
-	grep -v -e '^building Linux' -e '^/usr/bin/ld: ' -e '^  LINK linux' "$tmp/built" \
-		> "$tmp/noise"
+	# um: ld, which newer binutils call by its whole name, and the makefile always print these
+	grep -v -e '^building Linux' -e '^/usr/bin/\(.*-\)\{0,1\}ld\(\.bfd\)\{0,1\}: ' \
+		-e '^  LINK linux' "$tmp/built" > "$tmp/noise"
 	show "$tmp/noise"
 	[ ! -s "$tmp/noise" ]
 }
