@@ -58,7 +58,8 @@ all_build() {
 		name=$(basename "$log" .log)
 		grep -q -x -e "$name" "$tmp/names.headers" ||
 			ktap_print_msg "$name: does not build with Debian's headers: $(
-				grep -h -m 1 -e ' error: ' -e 'Error ' "$log" | cut -c 1-150)"
+				{ grep -m 1 -e ' error: ' -e 'Error ' "$log" ||
+					grep -m 1 -e '^Error!' "$log"; } | cut -c 1-150)"
 	done
 	packages=$(wc -l < "$tmp/names.archive")
 	ktap_print_msg "$packages packages build from the archive"
