@@ -243,10 +243,10 @@ check_programs() {
 		eval 'header 4 1 && header 18 3'
 	told "no loader" "its loader /lib64/ld-linux-x86-64.so.9 is not installed" \
 		swap ld-linux-x86-64.so.2 ld-linux-x86-64.so.9
-	# as GNU ld 2.44 links, with the build-id before it
+	# as GNU ld 2.44 and later link, with the build-id before it
 	told "no loader, next to other bytes" \
 		"its loader /lib64/ld-linux-x86-64.so.9 is not installed" \
-		swap '\x00/lib64/ld-linux-x86-64.so.2' 'x/lib64/ld-linux-x86-64.so.9'
+		swap './lib64/ld-linux-x86-64.so.2' 'x/lib64/ld-linux-x86-64.so.9'
 	told "too old a C library" "it needs newer libraries, with GLIBC_9.34" \
 		swap GLIBC_2.34 GLIBC_9.34
 	told "a missing library" "libx.so.6 is not installed" swap libc.so.6 libx.so.6
