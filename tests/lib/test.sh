@@ -5,6 +5,8 @@
 
 set -u
 export LC_ALL=C
+# no __pycache__ beside tests/program/world.py
+export PYTHONDONTWRITEBYTECODE=y
 
 here=$(realpath "$(dirname "$0")")
 top=$(realpath "$here/../..")
