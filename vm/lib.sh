@@ -37,8 +37,8 @@ read_arch() {
 # need_debian: die unless the machine has Debian's package tools
 need_debian() {
 	command -v apt-get > /dev/null && command -v dpkg > /dev/null && return
-	die "apt and dpkg" "not found; the demo and the tests run on Debian 12, or in a container \
-of it (install podman by dnf, pacman or zypper)"
+	die "apt and dpkg" "not found; the demo and the tests run on Debian 12 or later, or in a \
+container of it (install podman by dnf, pacman or zypper)"
 }
 
 # need_namespaces: die unless this user can mount what other processes do not see

@@ -121,7 +121,7 @@ no_apt() {
 	for command in "make -s -C $top demo" "make -s -C $top check T=usage" "$top/vm/fetch 6.1" \
 		"$top/vm/rootfs 6.1 host"; do
 		# shellcheck disable=SC2086	# a command with arguments
-		names "apt and dpkg: not found; the demo and the tests run on Debian 12, or in" \
+		names "apt and dpkg: not found; the demo and the tests run on Debian 12 or later" \
 			$command || return 1
 	done
 	[ ! -e "$tmp/manager_ran" ]
