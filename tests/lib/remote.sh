@@ -43,7 +43,7 @@ make_keys() {
 
 # on_ssh USER COMMAND
 on_ssh() {
-	$ssh -n "$1@localhost" "$2"
+	$ssh -n "$1@127.0.0.1" "$2"
 }
 
 # make_module DIR: a module alone in its directory

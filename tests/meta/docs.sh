@@ -53,8 +53,8 @@ tests_exist() {
 	echo "$files" | sed 's,.*/,,' >> "$tmp/known"
 	cat "$here/docs.except" >> "$tmp/known"
 	{
-		echo "$files" | grep -v -e '\.diff$' | xargs grep -o -h -I -E \
-			'\b[a-z_]+(\.sh)?@[0-9]+\.[0-9x]+(/[a-z0-9]+)?\b'
+		echo "$files" | grep -v -e '\.diff$' | xargs grep -o -h -I -P \
+			'\b[a-z_]+(\.sh)?@[0-9]+\.[0-9x]+\b(?!\.[0-9])(/[a-z0-9]+)?\b'
 		echo "$files" | grep -E '^(tests/|Documentation/|README$|CONTRIBUTING$)' |
 			xargs grep -o -h -I -E '(^|[ `])[a-z_]+\.sh\b' | sed 's/^[ `]//'
 	} | sort -u | grep -v -x -F -f "$tmp/known" > "$tmp/broken"

@@ -101,40 +101,40 @@ loaded() {
 }
 
 ssh_loads() {
-	make_module "$tmp/module" && remote 0 ssh root@localhost load "$tmp/module" &&
+	make_module "$tmp/module" && remote 0 ssh root@127.0.0.1 load "$tmp/module" &&
 		matches "kheaders_test: [0-9]* processes on $(sed 1q "$kernel/release")" &&
 		loaded kheaders_test && ! loaded kheaders
 }
 
 # The tree is the one of the guest's archive, and the module that make builds in such a tree.
 ssh_tree() {
-	remote 0 ssh root@localhost tree && tree=$(cat "$tmp/output") &&
+	remote 0 ssh root@127.0.0.1 tree && tree=$(cat "$tmp/output") &&
 		quiet kheaders verify --archive "$built/kheaders_data.tar.xz" --dest "$tree" &&
 		same_module
 }
 
 ssh_twice() {
-	remote 1 ssh root@localhost load "$tmp/module/kheaders_test.ko" &&
+	remote 1 ssh root@127.0.0.1 load "$tmp/module/kheaders_test.ko" &&
 		matches "kheaders_test.ko: does not load: it is loaded already; unload it first"
 }
 
 ssh_unloads() {
-	remote 0 ssh root@localhost unload kheaders_test && matches "kheaders_test: unloaded" &&
-		! loaded kheaders_test && remote 1 ssh root@localhost unload kheaders_test &&
+	remote 0 ssh root@127.0.0.1 unload kheaders_test && matches "kheaders_test: unloaded" &&
+		! loaded kheaders_test && remote 1 ssh root@127.0.0.1 unload kheaders_test &&
 		matches "kheaders_test: cannot be unloaded: .*not currently loaded"
 }
 
 ssh_bpf() {
-	make_bpf "$tmp/prog.c" && remote 0 ssh root@localhost load "$tmp/prog.c" &&
+	make_bpf "$tmp/prog.c" && remote 0 ssh root@127.0.0.1 load "$tmp/prog.c" &&
 		guest "bpftool prog" | grep -q 'socket_filter  name kheaders_socket' &&
-		remote 0 ssh root@localhost unload prog &&
+		remote 0 ssh root@127.0.0.1 unload prog &&
 		! guest "bpftool prog" | grep -q kheaders_socket
 }
 
 # A module for another kernel: insmod's reason, and the kernel's.
 ssh_refused() {
 	sed "s/ mod_unload / mod_upload /" "$tmp/module/kheaders_test.ko" > "$tmp/wrong.ko" &&
-		remote 1 ssh root@localhost load "$tmp/wrong.ko" &&
+		remote 1 ssh root@127.0.0.1 load "$tmp/wrong.ko" &&
 		matches "wrong.ko: does not load: .*nvalid module format" &&
 		matches "version magic .* mod_upload"
 }

@@ -32,10 +32,10 @@ remote() {
 	want=$1
 	user=$2
 	shift 2
-	"$tmp/bin/kheaders-ssh" "$user@localhost" "$@" > "$tmp/output" 2>&1
+	"$tmp/bin/kheaders-ssh" "$user@127.0.0.1" "$@" > "$tmp/output" 2>&1
 	got=$?
 	[ "$got" -eq "$want" ] && nothing_left && return
-	ktap_print_msg "kheaders-ssh $user@localhost $*: status $got, not $want"
+	ktap_print_msg "kheaders-ssh $user@127.0.0.1 $*: status $got, not $want"
 	show "$tmp/output"
 	return 1
 }
@@ -167,7 +167,7 @@ none() {
 		remote 1 root tree
 	rc=$?
 	KHEADERS_SSH=$ssh
-	[ "$rc" -eq 0 ] && prints "kheaders-ssh: root@localhost: cannot connect with" &&
+	[ "$rc" -eq 0 ] && prints "kheaders-ssh: root@127.0.0.1: cannot connect with" &&
 		KHEADERS_SSH=$tmp/absent &&
 		refuses 1 "apt install openssh-client | dnf install openssh-clients | $(
 			)pacman -S openssh | zypper install openssh-clients" root tree
@@ -191,10 +191,10 @@ no_compiler() {
 		ln -sf "$(command -v "$name")" "$tmp/few/$name"
 	done
 	ln -sf "$program" "$tmp/few/kheaders"
-	env PATH="$tmp/few" "$tmp/bin/kheaders-ssh" root@localhost build "$tmp/module" \
+	env PATH="$tmp/few" "$tmp/bin/kheaders-ssh" root@127.0.0.1 build "$tmp/module" \
 		> "$tmp/output" 2>&1
 	rc=$?
-	env PATH="$tmp/few" "$tmp/bin/kheaders-ssh" root@localhost build "$tmp/prog.c" \
+	env PATH="$tmp/few" "$tmp/bin/kheaders-ssh" root@127.0.0.1 build "$tmp/prog.c" \
 		> "$tmp/bpf" 2>&1
 	bpf=$?
 	[ "$rc:$bpf" = 1:1 ] &&
@@ -308,7 +308,7 @@ usage_errors() {
 		usage_is "x: unknown command" h x && usage_is "PATH: missing" h build &&
 		usage_is "NAME: missing" h unload && usage_is "b: unexpected argument" h tree b &&
 		usage_is "c: unexpected argument" h build b c &&
-		usage_is "/bin/sh: neither a directory" root@localhost build /bin/sh &&
+		usage_is "/bin/sh: neither a directory" root@127.0.0.1 build /bin/sh &&
 		mkdir -p "$tmp/a b" || return 1
 	refuses 1 "does not support spaces" root build "$tmp/a b" &&
 		refuses 1 "$tmp/absent: does not exist" root build "$tmp/absent" &&
