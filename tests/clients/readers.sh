@@ -61,8 +61,8 @@ kernel_xz() {
 }
 
 # Unpack the archive over the kernel's source as LISA does: modules_prepare, the archive again,
-# then a module.  No file is repaired first.  glibc 2.43 has strchr() keep "const", so the kernel's
-# older tools, with -Werror, need a flag.
+# then a module.  No file is repaired first.  In glibc 2.43 strchr() of a const string is const,
+# which older kernels' tools, built with -Werror, do not expect.
 # shellcheck disable=SC2016	# the inner shell expands it
 lisa() {
 	mkdir "$tmp/lisa" && cp -r "$top/selftests/test_modules" "$tmp/lisa/modules" || return 1

@@ -146,9 +146,18 @@ in_parts() {
 		grep -q -x "$tmp/two 0 1 0 [0-9]*" "$tmp/report" &&
 		! "$clone/tests/run" -c -r "$tmp/report" "$tmp/one" "$tmp/two" \
 			> "$tmp/output" 2>&1 &&
-		grep -q -x '1 passed, 1 failed, 0 skipped' "$tmp/output" && return
+		grep -q -x '1 passed, 1 failed, 0 skipped' "$tmp/output" && comes_back && return
 	show "$tmp/output" "$tmp/report"
 	return 1
+}
+
+# A run with changes, or of another commit, does not overwrite it.
+comes_back() {
+	cp "$clone/NEWS" "$tmp/news" && echo >> "$clone/NEWS" && : > "$tmp/ran" || return 1
+	"$clone/tests/run" -c -r "$tmp/report" "$tmp/one" > "$tmp/output" 2>&1
+	cp "$tmp/news" "$clone/NEWS"
+	"$clone/tests/run" -c -r "$tmp/report" "$tmp/one" > "$tmp/output" 2>&1
+	[ "$(wc -l < "$tmp/ran")" -eq 1 ] && grep -q -x "$tmp/two 0 1 0 [0-9]*" "$tmp/report"
 }
 
 # A run that is ended leaves the report of what had passed.
